@@ -1,0 +1,84 @@
+package image
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"calypso/sys/state"
+)
+
+const (
+	dirPerm  = 0o750
+	filePerm = 0o640
+)
+
+// Spec says what cartridge to make.
+type Spec struct {
+	Barcode       string
+	Generation    string // a Name of Generations
+	CapacityBytes int64  // 0: the native capacity of the generation
+	WORM          bool
+}
+
+// Create makes the directory dir with a blank cartridge in it. Nothing is made durable: the caller
+// syncs the file system once for all cartridges it makes. dir must not exist, its parent must.
+func Create(dir string, s Spec) error {
+	m, err := newMeta(s, time.Now())
+	if err != nil {
+		return err
+	}
+	data, err := encodeMeta(m)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, dirPerm); err != nil {
+		return err
+	}
+	err = errors.Join(
+		writeNew(filepath.Join(dir, dataName), nil),
+		writeNew(filepath.Join(dir, metaName), data),
+	)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return nil
+}
+
+func writeNew(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, filePerm)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// mediumSerial is unlike any other cartridge's, also that of one made again with the same barcode:
+// catalogs tell cartridges apart by it.
+func mediumSerial() string {
+	var b [5]byte
+	_, _ = rand.Read(b[:]) // never fails (Go 1.24)
+	return strings.ToUpper(hex.EncodeToString(b[:]))
+}
+
+func writeMeta(dir string, m Meta) error {
+	data, err := encodeMeta(m)
+	if err != nil {
+		return err
+	}
+	return state.WriteFile(filepath.Join(dir, metaName), data, filePerm)
+}
+
+// UsedBytes is how much of the tape in dir is written, without opening it: the size of its file.
+func UsedBytes(dir string) (int64, error) {
+	info, err := os.Stat(filepath.Join(dir, dataName))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

@@ -1,0 +1,332 @@
+package image
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"calypso/sys/errcode"
+)
+
+// The files of a cartridge's directory.
+const (
+	dataName  = "partition-0.tap"
+	metaName  = "meta.json"
+	indexName = "index"
+	crcName   = "crc"
+)
+
+const (
+	metaSchema   = 1
+	maxMetaBytes = 16 << 20 // the MAM of a cartridge is 16 KiB; this is generous
+)
+
+// Meta is what a cartridge knows about itself.
+type Meta struct {
+	Barcode              string
+	Generation           string // a Name of Generations
+	DensityCode          byte
+	MediumSerial         string
+	Manufacturer         string
+	ManufactureDate      string // YYYYMMDD
+	NativeCapacityBytes  int64
+	CapacityBytes        int64 // what the drive lets a host write; smaller than native after --tape-size
+	WriteProtect         bool  // the switch on the cartridge
+	WORM                 bool
+	LoadCount            int64
+	LifetimeWrittenBytes int64
+	LifetimeReadBytes    int64
+	Attributes           []Attribute // MAM attributes that were written, by ascending ID
+}
+
+// Attribute is one attribute of the medium auxiliary memory (SPC-5 7.4).
+type Attribute struct {
+	ID       uint16
+	Format   byte // 0 binary, 1 ASCII, 2 text
+	ReadOnly bool
+	Value    []byte
+}
+
+// Attribute finds an attribute by its ID.
+func (m *Meta) Attribute(id uint16) (Attribute, bool) {
+	for _, a := range m.Attributes {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return Attribute{}, false
+}
+
+// SetAttribute adds or replaces an attribute, keeping the order of IDs; an empty value removes it, as
+// WRITE ATTRIBUTE with length 0 does.
+func (m *Meta) SetAttribute(a Attribute) {
+	kept := make([]Attribute, 0, len(m.Attributes)+1)
+	placed := len(a.Value) == 0
+	for _, old := range m.Attributes {
+		if !placed && old.ID >= a.ID {
+			kept, placed = append(kept, a), true
+		}
+		if old.ID != a.ID {
+			kept = append(kept, old)
+		}
+	}
+	if !placed {
+		kept = append(kept, a)
+	}
+	m.Attributes = kept
+}
+
+// clone copies m so that a caller cannot reach the tape's own attributes.
+func (m Meta) clone() Meta {
+	attributes := make([]Attribute, len(m.Attributes))
+	for i, a := range m.Attributes {
+		a.Value = bytes.Clone(a.Value)
+		attributes[i] = a
+	}
+	m.Attributes = attributes
+	return m
+}
+
+// metaFile is the form of meta.json.
+type metaFile struct {
+	SchemaVersion        int             `json:"schema_version"`
+	Barcode              string          `json:"barcode"`
+	Generation           string          `json:"generation"`
+	DensityCode          string          `json:"density_code"` // two hexadecimal digits
+	MediumSerial         string          `json:"medium_serial"`
+	Manufacturer         string          `json:"manufacturer"`
+	ManufactureDate      string          `json:"manufacture_date"`
+	NativeCapacityBytes  int64           `json:"native_capacity_bytes"`
+	CapacityBytes        int64           `json:"capacity_bytes"`
+	WriteProtect         bool            `json:"write_protect"`
+	WORM                 bool            `json:"worm"`
+	LoadCount            int64           `json:"load_count"`
+	LifetimeWrittenBytes int64           `json:"lifetime_written_bytes"`
+	LifetimeReadBytes    int64           `json:"lifetime_read_bytes"`
+	Attributes           []attributeFile `json:"attributes"`
+}
+
+type attributeFile struct {
+	ID       string `json:"id"` // four hexadecimal digits
+	Format   string `json:"format"`
+	ReadOnly bool   `json:"read_only"`
+	ValueHex string `json:"value_hex"`
+}
+
+var formatNames = []string{"binary", "ascii", "text"}
+
+func encodeMeta(m Meta) ([]byte, error) {
+	f := metaFile{
+		SchemaVersion: metaSchema, Barcode: m.Barcode, Generation: m.Generation,
+		DensityCode:  fmt.Sprintf("%02X", m.DensityCode),
+		MediumSerial: m.MediumSerial, Manufacturer: m.Manufacturer, ManufactureDate: m.ManufactureDate,
+		NativeCapacityBytes: m.NativeCapacityBytes, CapacityBytes: m.CapacityBytes,
+		WriteProtect: m.WriteProtect, WORM: m.WORM, LoadCount: m.LoadCount,
+		LifetimeWrittenBytes: m.LifetimeWrittenBytes, LifetimeReadBytes: m.LifetimeReadBytes,
+		Attributes: make([]attributeFile, 0, len(m.Attributes)),
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	for _, a := range m.Attributes {
+		f.Attributes = append(f.Attributes, attributeFile{
+			ID: fmt.Sprintf("%04X", a.ID), Format: formatNames[a.Format],
+			ReadOnly: a.ReadOnly, ValueHex: hex.EncodeToString(a.Value),
+		})
+	}
+	out, err := json.MarshalIndent(f, "", "  ")
+	return append(out, '\n'), err
+}
+
+// errNewer says that meta.json has a schema this program does not know.
+var errNewer = errors.New("written by a newer version")
+
+func decodeMeta(data []byte) (Meta, error) {
+	var version struct {
+		SchemaVersion int `json:"schema_version"`
+	}
+	if err := json.Unmarshal(data, &version); err != nil {
+		return Meta{}, err
+	}
+	if version.SchemaVersion > metaSchema {
+		return Meta{}, fmt.Errorf("schema_version %d: %w", version.SchemaVersion, errNewer)
+	}
+	if version.SchemaVersion < 1 {
+		return Meta{}, fmt.Errorf("schema_version %d is not a version", version.SchemaVersion)
+	}
+	var f metaFile
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&f); err != nil {
+		return Meta{}, err
+	}
+	m, err := f.meta()
+	if err != nil {
+		return Meta{}, err
+	}
+	return m, m.check()
+}
+
+func (f metaFile) meta() (Meta, error) {
+	m := Meta{
+		Barcode: f.Barcode, Generation: f.Generation,
+		MediumSerial: f.MediumSerial, Manufacturer: f.Manufacturer, ManufactureDate: f.ManufactureDate,
+		NativeCapacityBytes: f.NativeCapacityBytes, CapacityBytes: f.CapacityBytes,
+		WriteProtect: f.WriteProtect, WORM: f.WORM, LoadCount: f.LoadCount,
+		LifetimeWrittenBytes: f.LifetimeWrittenBytes, LifetimeReadBytes: f.LifetimeReadBytes,
+	}
+	density, err := hex.DecodeString(f.DensityCode)
+	if err != nil || len(density) != 1 {
+		return m, fmt.Errorf("density_code %q is not two hexadecimal digits", f.DensityCode)
+	}
+	m.DensityCode = density[0]
+	for _, a := range f.Attributes {
+		attribute, err := a.attribute()
+		if err != nil {
+			return m, err
+		}
+		m.Attributes = append(m.Attributes, attribute)
+	}
+	return m, nil
+}
+
+func (a attributeFile) attribute() (Attribute, error) {
+	id, err := hex.DecodeString(a.ID)
+	if err != nil || len(id) != 2 {
+		return Attribute{}, fmt.Errorf("attribute id %q is not four hexadecimal digits", a.ID)
+	}
+	value, err := hex.DecodeString(a.ValueHex)
+	if err != nil {
+		return Attribute{}, fmt.Errorf("attribute %s: value_hex: %w", a.ID, err)
+	}
+	for format, name := range formatNames {
+		if name == a.Format {
+			return Attribute{uint16(id[0])<<8 | uint16(id[1]), byte(format), a.ReadOnly, value}, nil
+		}
+	}
+	return Attribute{}, fmt.Errorf("attribute %s: format %q is not known", a.ID, a.Format)
+}
+
+var (
+	printable = regexp.MustCompile(`^[!-~]{1,32}$`)
+	date      = regexp.MustCompile(`^[0-9]{8}$`)
+)
+
+// check holds what the rest of the package relies on, for values that come from a file or a caller.
+func (m *Meta) check() error {
+	generation, ok := GenerationByName(m.Generation)
+	switch {
+	case !ok:
+		return fmt.Errorf("generation %q is not known", m.Generation)
+	case generation.DensityCode != m.DensityCode:
+		return fmt.Errorf("density code %02X is not that of %s", m.DensityCode, m.Generation)
+	case !printable.MatchString(m.Barcode):
+		return fmt.Errorf("barcode %q is not 1 to 32 printable characters", m.Barcode)
+	case len(m.MediumSerial) > 32 || len(m.Manufacturer) > 8:
+		return errors.New("medium serial number or manufacturer too long")
+	case !date.MatchString(m.ManufactureDate):
+		return fmt.Errorf("manufacture date %q is not YYYYMMDD", m.ManufactureDate)
+	case m.CapacityBytes < 1 || m.CapacityBytes > m.NativeCapacityBytes || m.NativeCapacityBytes > 1<<56:
+		return fmt.Errorf("capacity of %d of %d bytes is impossible", m.CapacityBytes, m.NativeCapacityBytes)
+	case m.LoadCount < 0 || m.LifetimeWrittenBytes < 0 || m.LifetimeReadBytes < 0:
+		return errors.New("a counter is negative")
+	}
+	return checkAttributes(m.Attributes)
+}
+
+func checkAttributes(attributes []Attribute) error {
+	for i, a := range attributes {
+		switch {
+		case i > 0 && attributes[i-1].ID >= a.ID:
+			return fmt.Errorf("attribute %04X is out of order or double", a.ID)
+		case int(a.Format) >= len(formatNames):
+			return fmt.Errorf("attribute %04X: format %d is not known", a.ID, a.Format)
+		case len(a.Value) > 0xFFFF:
+			return fmt.Errorf("attribute %04X: %d bytes are more than 65535", a.ID, len(a.Value))
+		}
+	}
+	return nil
+}
+
+// newMeta is the memory of a cartridge fresh from the factory.
+func newMeta(s Spec, now time.Time) (Meta, error) {
+	generation, ok := GenerationByName(s.Generation)
+	if !ok {
+		return Meta{}, errcode.New(errcode.Usage, s.Barcode, "generation %q is not known", s.Generation)
+	}
+	m := Meta{
+		Barcode: s.Barcode, Generation: generation.Name, DensityCode: generation.DensityCode,
+		MediumSerial: mediumSerial(), Manufacturer: "CALYPSO",
+		ManufactureDate:     now.UTC().Format("20060102"),
+		NativeCapacityBytes: generation.CapacityBytes, CapacityBytes: generation.CapacityBytes, WORM: s.WORM,
+	}
+	if s.CapacityBytes != 0 {
+		m.CapacityBytes = s.CapacityBytes
+	}
+	if err := m.check(); err != nil {
+		return Meta{}, errcode.New(errcode.Usage, s.Barcode, "%w", err)
+	}
+	return m, nil
+}
+
+// ReadMeta reads the memory of the cartridge in dir without opening the tape. A missing or damaged
+// meta.json gives errcode.ImageDamaged, one of a newer program errcode.ImageNewer.
+func ReadMeta(dir string) (Meta, error) {
+	path := filepath.Join(dir, metaName)
+	data, err := readBounded(path, maxMetaBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Meta{}, missingMeta(dir, path)
+	}
+	if err != nil {
+		return Meta{}, err
+	}
+	m, err := decodeMeta(data)
+	switch {
+	case errors.Is(err, errNewer):
+		return Meta{}, errcode.New(errcode.ImageNewer, path, "%w", err)
+	case err != nil:
+		return Meta{}, errcode.New(errcode.ImageDamaged, path, "%v: %w", err, ErrDamaged).
+			WithHint("restore this file from a backup; the data beside it is not touched")
+	}
+	return m, nil
+}
+
+func missingMeta(dir, path string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
+	return errcode.New(errcode.ImageDamaged, path, "the cartridge memory is missing: %w", ErrDamaged).
+		WithHint("restore this file from a backup; the data beside it is not touched")
+}
+
+// UpdateMeta changes the memory of the cartridge in dir durably. The caller holds the lock of the
+// drive or library that the cartridge is in.
+func UpdateMeta(dir string, change func(*Meta)) error {
+	m, err := ReadMeta(dir)
+	if err != nil {
+		return err
+	}
+	change(&m)
+	return writeMeta(dir, m)
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = errcode.New(errcode.ImageDamaged, path, "longer than %d bytes: %w", limit, ErrDamaged)
+	}
+	return data, err
+}

@@ -1,0 +1,123 @@
+package smc
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"calypso/tape/scsi"
+	"calypso/vtl/spc"
+)
+
+// Mover carries a cartridge from one element to another; the addresses exist, src is full and dst is
+// empty. When it fails nothing may have moved. An error that Is spc.ErrRemovalPrevented or
+// spc.ErrIncompatible is told to the host as such; any other is a HARDWARE ERROR that keeps its cause.
+type Mover interface {
+	Move(ctx context.Context, src, dst uint16) error
+}
+
+// Config says which library to be.
+type Config struct {
+	Serial   string // unit serial number
+	Vendor   string // up to 8 characters; empty: CALYPSO
+	Product  string // up to 16; empty: VTL
+	Revision string // up to 4; empty: 0001
+	State    *State // from the last run; nil, or one that is dirty, is a power cycle
+	Observe  bool   // only look: MOVE MEDIUM and PREVENT are refused, 7/27/00; there need be no Mover
+}
+
+// State is the volatile state of a changer; who keeps it treats Dirty as with ssc.State: it is true
+// while the changer is in use, so that a killed process counts as a power cycle.
+type State struct {
+	Dirty      bool       `json:"dirty"`
+	Prevent    bool       `json:"prevent"`
+	Attentions []scsi.ASC `json:"attentions"` // pending unit attentions, oldest first
+}
+
+// Server is one changer. Its methods are safe for concurrent use.
+type Server struct {
+	mu         sync.Mutex
+	id         spc.Identity
+	inventory  Inventory
+	mover      Mover
+	observe    bool
+	prevent    bool
+	attentions spc.Attentions
+}
+
+// New makes a changer with what is in its elements. An inventory with unordered, doubled or scattered
+// addresses is an error.
+func New(c Config, inventory Inventory, mover Mover) (*Server, error) {
+	if err := inventory.check(); err != nil {
+		return nil, fmt.Errorf("changer %s: %w", c.Serial, err)
+	}
+	s := &Server{id: identity(c), inventory: inventory.clone(), mover: mover, observe: c.Observe}
+	if c.State == nil || c.State.Dirty {
+		s.attentions.Add(spc.PowerOn)
+		return s, nil
+	}
+	s.prevent = c.State.Prevent
+	s.attentions = append(s.attentions, c.State.Attentions...)
+	return s, nil
+}
+
+// Exec carries out one command; see scsi.Transport. It never returns a *scsi.StatusError or a
+// *scsi.TransportError.
+func (s *Server) Exec(ctx context.Context, cmd *scsi.Command) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cmd.Transferred = 0
+	return spc.Finish(cmd.CDB, s.dispatch(ctx, &spc.Call{CDB: cmd.CDB, Cmd: cmd}))
+}
+
+// dispatch checks the operation code, unit attentions and the CDB, in this order.
+func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
+	command, err := commands.Find(c.CDB)
+	if err != nil {
+		return err
+	}
+	if command.Flags&spc.WithAttention == 0 {
+		if k := s.attentions.Take(); k != nil {
+			return k
+		}
+	}
+	if err := command.CheckCDB(c.CDB); err != nil {
+		return err
+	}
+	if command.Flags&changes != 0 && s.observe {
+		return spc.Refuse(scsi.DataProtect, spc.WriteProtected)
+	}
+	return command.Run(s, ctx, c)
+}
+
+// State gives the state to keep, clean.
+func (s *Server) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{Prevent: s.prevent, Attentions: append([]scsi.ASC{}, s.attentions...)}
+}
+
+// Inventory gives a copy of what is where.
+func (s *Server) Inventory() Inventory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inventory.clone()
+}
+
+// PowerOn is a power cycle.
+func (s *Server) PowerOn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prevent = false
+	s.attentions.Add(spc.PowerOn)
+}
+
+// Attention queues a unit attention for the host, as an event at the library does.
+func (s *Server) Attention(asc scsi.ASC) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attentions.Add(asc)
+}

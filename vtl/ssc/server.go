@@ -1,0 +1,166 @@
+package ssc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"calypso/tape/scsi"
+	"calypso/vtl/spc"
+)
+
+// Config says which drive to be.
+type Config struct {
+	Generation string // "LTO-5" to "LTO-10"
+	Serial     string // unit serial number, e.g. 10 characters
+	Vendor     string // up to 8 characters; empty: CALYPSO
+	Product    string // up to 16; empty: ULTRIUM-TD and the generation's number
+	Revision   string // up to 4; empty: 0001
+	State      *State // from the last run; nil, or one that is dirty, is a power cycle
+	Observe    bool   // only look: what would change the cartridge or the drive is refused, 7/27/00
+}
+
+// Server is one drive. Its methods are safe for concurrent use.
+type Server struct {
+	mu    sync.Mutex
+	id    spc.Identity
+	drive generation
+	modes *spc.Modes
+
+	observe bool
+
+	medium  Medium // the cartridge in the drive; nil: none
+	memory  Meta   // its memory, read when it was inserted and after each change
+	format  generation
+	unfit   bool // the drive cannot read this cartridge
+	loaded  bool // threaded: media access commands work
+	held    bool // unloaded with HOLD
+	barcode string
+
+	position    int64 // logical object number
+	unsynced    bool  // written, but perhaps not yet durable
+	attentions  spc.Attentions
+	prevent     bool
+	blockLength int // of fixed block transfers; 0: variable only
+	buffered    bool
+	written     int64 // bytes of blocks in this load
+	read        int64
+
+	call spc.Call // the command under execution: kept here so that Exec does not allocate
+}
+
+// ErrEmpty is the answer to taking a cartridge out of a drive that has none.
+var ErrEmpty = errors.New("no cartridge in the drive")
+
+// New makes a drive with the cartridge that is in it; medium is nil when there is none. An unknown
+// generation is an error.
+func New(c Config, medium Medium) (*Server, error) {
+	drive, ok := lookupGeneration(c.Generation)
+	if !ok || !drive.isDrive() {
+		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
+	}
+	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes()}
+	s.place(medium)
+	s.resume(c.State)
+	return s, nil
+}
+
+// Exec carries out one command; see scsi.Transport. It never returns a *scsi.StatusError or a
+// *scsi.TransportError.
+func (s *Server) Exec(ctx context.Context, cmd *scsi.Command) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cmd.Transferred = 0
+	s.call = spc.Call{CDB: cmd.CDB, Cmd: cmd}
+	err := s.dispatch(ctx, &s.call)
+	s.call = spc.Call{}
+	return spc.Finish(cmd.CDB, err)
+}
+
+// dispatch checks the operation code, unit attentions, the CDB and readiness, in this order.
+func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
+	command, err := commands.Find(c.CDB)
+	if err != nil {
+		return err
+	}
+	if command.Flags&spc.WithAttention == 0 {
+		if k := s.attentions.Take(); k != nil {
+			return k
+		}
+	}
+	if err := command.CheckCDB(c.CDB); err != nil {
+		return err
+	}
+	if err := s.gate(command.Flags); err != nil {
+		return err
+	}
+	return command.Run(s, ctx, c)
+}
+
+// gate checks what a command's flags ask for.
+func (s *Server) gate(f spc.Flags) error {
+	if f&changes != 0 && s.observe {
+		return spc.Refuse(scsi.DataProtect, spc.WriteProtected)
+	}
+	if f&needsMedium != 0 {
+		if k := s.notReady(); k != nil {
+			return k
+		}
+	}
+	if f&flushesFirst != 0 {
+		return s.flush()
+	}
+	return nil
+}
+
+// notReady says why the drive cannot access a medium; nil: it can.
+func (s *Server) notReady() *spc.Check {
+	switch {
+	case s.loaded:
+		return nil
+	case s.medium != nil && s.unfit:
+		return spc.Refuse(scsi.NotReady, spc.IncompatibleMedium)
+	case s.medium != nil && s.held:
+		return spc.Refuse(scsi.NotReady, spc.InitializingRequired)
+	}
+	return spc.Refuse(scsi.NotReady, spc.MediumNotPresent)
+}
+
+// flush makes durable what was written. Drives do so before they move the tape another way.
+func (s *Server) flush() error {
+	if !s.unsynced {
+		return nil
+	}
+	if err := s.medium.Sync(); err != nil {
+		return spc.Refuse(scsi.MediumError, spc.WriteFault).Because(err)
+	}
+	s.unsynced = false
+	return nil
+}
+
+// Flush makes durable what was written, for an orderly end of the process that plays the drive.
+func (s *Server) Flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cause(s.flush())
+}
+
+// Attention queues a unit attention for the host, as an event at the drive does.
+func (s *Server) Attention(asc scsi.ASC) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attentions.Add(asc)
+}
+
+// cause strips the sense off an error that goes to the owner of the drive, not to a host.
+func cause(err error) error {
+	var k *spc.Check
+	if errors.As(err, &k) && k.Cause != nil {
+		return k.Cause
+	}
+	return err
+}
