@@ -1,3 +1,10 @@
+// Command calypso runs a backup appliance from the shell.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"calypso/cmd"
+)
+
+func main() { os.Exit(cmd.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) }

@@ -159,7 +159,11 @@ func TestUnitAttentionsWithoutEnd(t *testing.T) {
 	}
 	w := &wire{t: t, steps: steps}
 	defer w.done()
-	wantCode(t, NewDrive(w).Rewind(t.Context()), errcode.DeviceError, "one unit attention after another")
+	err := NewDrive(w).Rewind(t.Context())
+	wantCode(t, err, errcode.DeviceError)
+	if want := "rewind: the device reports one unit attention after another"; err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
+	}
 }
 
 func TestDeferredErrorLosesThePosition(t *testing.T) {

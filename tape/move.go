@@ -75,11 +75,8 @@ func (c *Changer) named(err error) error {
 // Transfer moves a cartridge between two places of an inventory, after checking that the first is
 // full and the second empty, and checks afterwards that it arrived.
 func (c *Changer) Transfer(ctx context.Context, from, to Element) (Moved, error) {
-	if !from.Full {
-		return Moved{}, c.placeError(from, "holds no cartridge", errcode.SlotEmpty, errcode.DriveEmpty)
-	}
-	if to.Full {
-		return Moved{}, c.placeError(to, "holds "+orUnread(to.Barcode), errcode.SlotFull, errcode.DriveFull)
+	if err := c.CheckTransfer(from, to); err != nil {
+		return Moved{}, err
 	}
 	moved, err := c.Move(ctx, from.Address, to.Address)
 	if err != nil {
@@ -93,6 +90,17 @@ func (c *Changer) Transfer(ctx context.Context, from, to Element) (Moved, error)
 		moved.Barcode = from.Barcode // not every library reads labels again at once
 	}
 	return moved, nil
+}
+
+// CheckTransfer says why a cartridge cannot go from one place to another, as far as an inventory tells.
+func (c *Changer) CheckTransfer(from, to Element) error {
+	if !from.Full {
+		return c.placeError(from, "holds no cartridge", errcode.SlotEmpty, errcode.DriveEmpty)
+	}
+	if to.Full {
+		return c.placeError(to, "holds "+orUnread(to.Barcode), errcode.SlotFull, errcode.DriveFull)
+	}
+	return nil
 }
 
 func orUnread(barcode string) string {

@@ -109,28 +109,28 @@ func (u *Unit) testReady(ctx context.Context) (scsi.Sense, error) {
 		}
 		return s, err
 	}
-	return scsi.Sense{}, errcode.New(errcode.DeviceError, "", "the device reports one unit attention after another")
+	return scsi.Sense{}, errAttentions()
 }
 
 // repeat carries out a command whose effect is the same however often it runs: one that reads
 // state, or that goes to an absolute position. It runs again after a unit attention and once after
 // an aborted command, since neither was carried out.
 func (u *Unit) repeat(ctx context.Context, op string, cdb, out, in []byte) (int, error) {
-	n, err := u.repeatRaw(ctx, op, cdb, out, in)
+	if err := u.settle(ctx, op); err != nil {
+		return 0, err
+	}
+	n, err := u.again(ctx, cdb, out, in)
 	if completed(err) {
 		return n, nil
 	}
 	return n, u.fail(op, err)
 }
 
-// repeatRaw is repeat with the transport's own error, for callers that act upon the sense.
-func (u *Unit) repeatRaw(ctx context.Context, op string, cdb, out, in []byte) (int, error) {
-	if err := u.settle(ctx, op); err != nil {
-		return 0, err
-	}
+// again sends until the device has carried the command out or refused it.
+func (u *Unit) again(ctx context.Context, cdb, out, in []byte) (n int, err error) {
 	aborted := false
 	for range maxAttentions {
-		n, err := u.send(ctx, cdb, out, in)
+		n, err = u.send(ctx, cdb, out, in)
 		s, answered := scsi.SenseOf(err)
 		switch {
 		case answered && s.Key == scsi.UnitAttention:
@@ -140,7 +140,11 @@ func (u *Unit) repeatRaw(ctx context.Context, op string, cdb, out, in []byte) (i
 			return n, err
 		}
 	}
-	return 0, errcode.New(errcode.DeviceError, "", "the device reports one unit attention after another")
+	return 0, errAttentions()
+}
+
+func errAttentions() error {
+	return errcode.New(errcode.DeviceError, "", "the device reports one unit attention after another")
 }
 
 // completed says whether the command did its work: no error, or sense that only informs.

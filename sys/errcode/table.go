@@ -34,7 +34,9 @@ const (
 	AuditBroken       Code = "audit_broken"
 	AuditUnwritable   Code = "audit_unwritable"
 	TaskNotFound      Code = "task_not_found"
+	TaskFailed        Code = "task_failed"
 	ErrorCodeNotFound Code = "error_code_not_found"
+	ToolMissing       Code = "tool_missing"
 
 	DeviceNotFound    Code = "device_not_found"
 	DeviceUnsupported Code = "device_unsupported"
@@ -112,8 +114,10 @@ var table = []Entry{
 	{LockBusy, ExitBusy, "another process holds the lock", "wait for it to end, or use --lock-timeout"},
 	{AuditBroken, ExitMismatch, "the audit log was edited, cut or reordered", "keep the file as evidence and find out who changed it"},
 	{AuditUnwritable, ExitFailed, "the audit log cannot be written, so the change was not made", "check its owner, mode and free space"},
+	{TaskFailed, ExitFailed, "a task that was waited for failed; the exit status is that of the task", "see its output with 'calypso task logs'"},
 	{TaskNotFound, ExitNotFound, "no task has this id", "see 'calypso task list'"},
 	{ErrorCodeNotFound, ExitNotFound, "no error has this code", "see 'calypso errors'"},
+	{ToolMissing, ExitUnsupported, "a program that this command needs is not installed", "install it; the message names its package"},
 
 	{DeviceNotFound, ExitNotFound, "no device has this name", "see 'calypso library list'"},
 	{DeviceUnsupported, ExitUnsupported, "this version of calypso cannot drive this kind of device", ""},

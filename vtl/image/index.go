@@ -153,10 +153,18 @@ func (t *Tape) saveIndexIfFar(bytes, objects int64) error {
 	return t.saveIndex()
 }
 
+// dropIndex removes the index file, durably: an old one must not come back after a power cut.
 func (t *Tape) dropIndex() error {
-	err := os.Remove(t.file(indexName))
-	if errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(t.file(indexName)); errors.Is(err, os.ErrNotExist) {
 		return nil
+	} else if err != nil {
+		return err
 	}
-	return err
+	t.saved, t.stale = extent{}, true
+	dir, err := os.Open(t.dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
 }

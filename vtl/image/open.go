@@ -94,11 +94,10 @@ func (t *Tape) settle(used bool) error {
 		}
 		t.size, t.torn, t.dirty = t.chain.end, false, true
 	}
-	if !used || t.saved.objects > t.chain.objects {
+	if !used && t.saved != (extent{}) || t.saved.objects > t.chain.objects {
 		if err := t.dropIndex(); err != nil {
 			return err
 		}
-		t.saved = extent{}
 	}
 	return t.crc.align(t.chain.objects)
 }

@@ -129,7 +129,8 @@ func (t *Tape) Sync() error {
 		return err
 	}
 	t.dirty = false
-	return t.saveIndexIfFar(64<<20, 1<<14)
+	_ = t.saveIndexIfFar(64<<20, 1<<14) // as in finish
+	return nil
 }
 
 // Close makes everything durable and saves the sidecars. The tape is closed whatever it returns.
@@ -145,9 +146,9 @@ func (t *Tape) finish() error {
 	if err := t.Sync(); err != nil {
 		return err
 	}
-	if err := t.saveIndex(); err != nil {
-		return err
-	}
+	// A cache that cannot be saved, on a full disk, does not keep a cartridge in the drive: what is on
+	// disk is found to be out of date and rebuilt.
+	_ = t.saveIndex()
 	if !t.metaDirty {
 		return nil
 	}

@@ -173,10 +173,10 @@ func (t *Tape) cutSidecars(p place) error {
 	t.broken, t.dirty = nil, true
 	t.cursor = place{}
 	t.words.forget()
-	if t.saved.bytes > p.off || t.saved.objects > p.lba {
-		return t.saveIndex()
+	if t.saved.bytes <= p.off && t.saved.objects <= p.lba || t.saveIndex() == nil {
+		return nil
 	}
-	return nil
+	return t.dropIndex()
 }
 
 // writeParts writes all parts from off on.

@@ -34,7 +34,9 @@ func (s *Server) locate16(_ context.Context, c *spc.Call) error {
 	case 1:
 		return s.locateFile(c.U64(4))
 	case 3:
-		s.position = s.medium.Objects()
+		if k := s.toEndOfData(); k != nil {
+			return k
+		}
 		return nil
 	}
 	return spc.BadCDB(1, 5)

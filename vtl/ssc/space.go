@@ -30,7 +30,7 @@ func (s *Server) space(code byte, count int64) error {
 	var k *spc.Check
 	switch {
 	case code == spaceEndOfData:
-		s.position = s.medium.Objects()
+		k = s.toEndOfData()
 	case code == spaceBlocks && count >= 0:
 		k = s.blocksForward(count)
 	case code == spaceBlocks:
@@ -45,6 +45,16 @@ func (s *Server) space(code byte, count int64) error {
 	if k != nil {
 		return k
 	}
+	return nil
+}
+
+// toEndOfData refuses where damage hides the end: a host that appended there would write over what
+// may still be read (sense 3/11/00, as for reading the place).
+func (s *Server) toEndOfData() *spc.Check {
+	if s.medium.Damaged() != nil {
+		return s.unreadable()
+	}
+	s.position = s.medium.Objects()
 	return nil
 }
 
@@ -135,10 +145,9 @@ func metBeginning() *spc.Check { return &spc.Check{ASC: spc.BeginningOfPartition
 // reachEnd goes to the end of data, where there is no more of what was looked for. A damaged tape may
 // have more of it, so that is an error, and the position stays.
 func (s *Server) reachEnd() *spc.Check {
-	if s.medium.Damaged() != nil {
-		return s.unreadable()
+	if k := s.toEndOfData(); k != nil {
+		return k
 	}
-	s.position = s.medium.Objects()
 	return s.endOfData()
 }
 

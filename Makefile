@@ -1,0 +1,60 @@
+# calypso: one static binary. `make demo` and `make test` need Go and nothing else.
+
+GO         ?= go
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     = -s -w -X calypso/cmd.version=$(VERSION)
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PREFIX     ?= /usr/local
+FUZZTIME   ?= 30s
+
+export CGO_ENABLED = 0
+
+.PHONY: build demo test check race vet lint fuzz bench docs install clean
+
+build:
+	$(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)' -o calypso .
+
+demo: build
+	@sh testdata/demo.sh ./calypso
+
+test: build
+	$(GO) test ./...
+
+# What CI holds against every commit, beside `make test`.
+check: vet lint race
+
+vet:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+lint:
+	$(GO) run $(STATICCHECK) ./...
+
+race:
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+# Every fuzz target for FUZZTIME.
+fuzz:
+	@set -e; $(GO) list ./... | while read -r pkg; do \
+	  for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+	    echo "fuzz $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+	  done; \
+	done
+
+# Each figure stands beside its peer's, measured in the same run.
+bench: build
+	$(GO) run ./bench ./calypso
+
+# Everything generated: manual pages and the table of exit statuses.
+docs:
+	$(GO) test ./cmd -run 'TestMan|TestExitCodes' -update
+
+install: build
+	install -D -m 0755 calypso $(DESTDIR)$(PREFIX)/bin/calypso
+	for page in man/*.8; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$$(basename $$page); done
+
+clean:
+	rm -rf calypso bin

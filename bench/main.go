@@ -1,0 +1,136 @@
+// Command bench prints what calypso promises about speed, each figure beside a peer that was measured
+// in the same run: whole processes, ours and the peer's in turn, five times, medians. It judges
+// nothing and asserts nothing; machines differ and are noisy, so the ratio is what counts.
+//
+// Usage: go run ./bench [-size BYTES] [-files N] [-archives N] [-dir DIR] CALYPSO
+//
+// DIR should be on tmpfs with room for twice the size. Peers: mbuffer, mtx, GNU tar, coreutils, bash.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+const runs = 5
+
+type settings struct {
+	calypso         string
+	dir             string
+	size            int64
+	files, archives int
+}
+
+func main() {
+	s := settings{}
+	flag.Int64Var(&s.size, "size", 4<<30, "bytes of the streams")
+	flag.IntVar(&s.files, "files", 100_000, "small files in the tree")
+	flag.IntVar(&s.archives, "archives", 10_000, "archives on the long tape")
+	flag.StringVar(&s.dir, "dir", "/dev/shm", "scratch directory")
+	flag.Parse()
+	if err := bench(s, flag.Arg(0)); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(s settings, calypso string) error {
+	calypso, err := filepath.Abs(cmp.Or(calypso, "calypso"))
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(s.dir, "calypso-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s.calypso, s.dir = calypso, dir
+	if err := os.Setenv("CALYPSO_STATE_DIR", filepath.Join(dir, "state")); err != nil {
+		return err
+	}
+	for _, part := range []func(settings) error{benchStreams, benchSmallFiles, benchStartup, benchLongTape, benchManySlots} {
+		if err := part(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sample is one finished process: how long it took and the largest its memory was.
+type sample struct {
+	wall time.Duration
+	rss  int64
+}
+
+// shell runs a command line in bash (for its process substitution) and measures its whole tree.
+func shell(line string) (sample, error) {
+	cmd := exec.Command("bash", "-c", "set -o pipefail; "+line)
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	s := sample{wall: time.Since(start)}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w\n%s", line, err, out)
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	s.rss = usage.Maxrss << 10
+	return s, nil
+}
+
+// pair runs ours and the peer's in turn, one uncounted round first, and returns the medians.
+// before is run before each of ours, uncounted; "" is nothing.
+func pair(before, ours, peers string) (mine, peer sample, err error) {
+	var a, b []sample
+	for i := range runs + 1 {
+		if before != "" {
+			if _, err := shell(before); err != nil {
+				return mine, peer, err
+			}
+		}
+		x, err := shell(ours)
+		if err != nil {
+			return mine, peer, err
+		}
+		y, err := shell(peers)
+		if err != nil {
+			return mine, peer, err
+		}
+		if i > 0 {
+			a, b = append(a, x), append(b, y)
+		}
+	}
+	return median(a), median(b), nil
+}
+
+func median(list []sample) sample {
+	slices.SortFunc(list, func(x, y sample) int { return cmp.Compare(x.wall, y.wall) })
+	m := list[len(list)/2]
+	for _, s := range list {
+		m.rss = max(m.rss, s.rss)
+	}
+	return m
+}
+
+// report prints a throughput or a duration beside its peer's. Above 1.00x ours is the faster.
+func report(what string, bytes int64, mine, peer sample, peerName string) {
+	show := func(s sample) string {
+		if bytes == 0 {
+			return fmt.Sprintf("%8.1f ms", float64(s.wall.Microseconds())/1000)
+		}
+		return fmt.Sprintf("%8.0f MB/s", float64(bytes)/1e6/s.wall.Seconds())
+	}
+	fmt.Printf("%-44s %s   %s %-40s %.2fx   peak %d MiB\n", what, show(mine), show(peer), peerName,
+		peer.wall.Seconds()/mine.wall.Seconds(), mine.rss>>20)
+}
+
+// over prints what a command costs beyond the start of the program.
+func over(what string, mine, start sample) {
+	fmt.Printf("%-44s %8.1f ms   %8.1f ms over the start of calypso\n", what,
+		float64(mine.wall.Microseconds())/1000, float64((mine.wall-start.wall).Microseconds())/1000)
+}

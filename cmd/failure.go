@@ -1,0 +1,182 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"calypso/sys/errcode"
+	"calypso/tape/scsi"
+)
+
+// failure is an error made ready to show: the one place where errors become text, JSON and a status.
+type failure struct {
+	code   errcode.Code
+	exit   errcode.Exit
+	verb   string // "lto write"
+	object string // "vtl01:0"
+	text   string // the cause, without verb and object
+	hint   string
+	state  string
+	sense  *scsi.Sense
+}
+
+// newFailure classifies err. A signal or the deadline explains whatever error it brought about.
+func newFailure(ctx context.Context, err error, verb, object string) failure {
+	code := codeOf(ctx, err)
+	f := failure{code: code, exit: exitOf(code), verb: verb, object: object, text: err.Error(), hint: hintOf(code, err)}
+	var e *errcode.Error
+	if errors.As(err, &e) {
+		f.state = e.State
+	}
+	if e, ok := err.(*errcode.Error); ok {
+		f.describe(e)
+	}
+	var ended *taskFailure
+	if errors.As(err, &ended) {
+		f.exit = ended.status
+	}
+	f.text = plainWords(ctx, f.text)
+	if sense, ok := scsi.SenseOf(err); ok {
+		f.sense = &sense
+	}
+	return f
+}
+
+// plainWords says what ended the context instead of that it ended.
+func plainWords(ctx context.Context, text string) string {
+	switch cause := context.Cause(ctx); cause {
+	case nil, context.Canceled:
+		return text
+	case context.DeadlineExceeded:
+		return strings.ReplaceAll(text, cause.Error(), "the deadline of --timeout passed")
+	default:
+		return strings.ReplaceAll(text, context.Canceled.Error(), cause.Error())
+	}
+}
+
+// describe takes the object out of the text when the verb's object says it already.
+func (f *failure) describe(e *errcode.Error) {
+	if f.object == "" {
+		f.object = e.Object
+	}
+	if e.Object == f.object {
+		bare := *e
+		bare.Object = ""
+		f.text = bare.Error()
+	}
+}
+
+func codeOf(ctx context.Context, err error) errcode.Code {
+	if errcode.Of(err) == errcode.Internal {
+		return errcode.Internal
+	}
+	cause := context.Cause(ctx)
+	var signalled *errcode.Error
+	if errors.As(cause, &signalled) {
+		return signalled.Code
+	}
+	code := errcode.Of(err)
+	if cause == context.DeadlineExceeded && (errors.Is(err, cause) || code == errcode.Interrupted) {
+		return errcode.Timeout
+	}
+	return code
+}
+
+func exitOf(code errcode.Code) errcode.Exit {
+	if entry, ok := errcode.Lookup(code); ok {
+		return entry.Exit
+	}
+	return errcode.ExitFailed
+}
+
+// hintOf is the error's own hint, else the remedy of the code.
+func hintOf(code errcode.Code, err error) string {
+	var e *errcode.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		return e.Hint
+	}
+	entry, _ := errcode.Lookup(code)
+	return entry.Remedy
+}
+
+// writeText is "calypso: lto write vtl01:0: cause", then the hint.
+func (f failure) writeText(w io.Writer) {
+	words := []string{"calypso:"}
+	if f.verb != "" {
+		words = append(words, f.verb)
+	}
+	if f.object != "" {
+		words = append(words, f.object)
+	}
+	head := strings.Join(words, " ")
+	if head != "calypso:" {
+		head += ":"
+	}
+	for line := range strings.SplitSeq(f.text, "\n") { // errors.Join gives one line an error
+		fmt.Fprintf(w, "%s %s\n", printable(head), printable(line))
+	}
+	if f.hint != "" {
+		fmt.Fprintf(w, "calypso: hint: %s\n", printable(f.hint))
+	}
+}
+
+// errorDoc is the JSON form of a failure.
+type errorDoc struct {
+	Type     string    `json:"type"`
+	Code     string    `json:"code"`
+	ExitCode int       `json:"exit_code"`
+	Message  string    `json:"message"`
+	Hint     *string   `json:"hint"`
+	Op       *string   `json:"op"`
+	Object   *string   `json:"object"`
+	State    *string   `json:"state"`
+	Sense    *senseDoc `json:"sense"`
+}
+
+// senseDoc is what the device answered; the codes are in hexadecimal as the standards print them.
+type senseDoc struct {
+	Key  string `json:"key"`
+	ASC  string `json:"asc"`
+	ASCQ string `json:"ascq"`
+	Text string `json:"text"`
+}
+
+func (f failure) doc() errorDoc {
+	d := errorDoc{
+		Type: "error", Code: string(f.code), ExitCode: int(f.exit), Message: f.text,
+		Hint: orNull(f.hint), Op: orNull(f.verb), Object: orNull(f.object), State: orNull(f.state),
+	}
+	if s := f.sense; s != nil {
+		d.Sense = &senseDoc{
+			Key: fmt.Sprintf("%X", uint8(s.Key)), ASC: fmt.Sprintf("%02X", uint8(s.ASC>>8)),
+			ASCQ: fmt.Sprintf("%02X", uint8(s.ASC)), Text: s.String(),
+		}
+	}
+	return d
+}
+
+// orNull is null in JSON for an empty string.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// write shows the failure on standard error.
+func (f failure) write(w io.Writer, asJSON bool) {
+	if !asJSON {
+		f.writeText(w)
+		return
+	}
+	head := []field{{"schema", "calypso.error"}, {"schema_version", 1}}
+	b, err := encodeJSON(head, f.doc(), false)
+	if err != nil {
+		f.writeText(w)
+		return
+	}
+	w.Write(b)
+}

@@ -1,0 +1,243 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"calypso/sys/errcode"
+	"calypso/tape"
+	"calypso/vtl"
+)
+
+func libraryGroup() *command {
+	return &command{
+		Name: "library", Summary: "see and move the cartridges of a tape library",
+		Description: "A library has slots (counted from 1), drives (counted from 0) and I/O slots (counted from 1) through which cartridges come and go. Element addresses are the numbers the changer itself uses.\n\nA drive that is in use refuses to give its cartridge away: the command ends with status 11 and says who uses it.",
+		Commands: []*command{
+			libraryListCommand(), libraryShowCommand(), libraryInventoryCommand(), libraryLoadCommand(),
+			libraryUnloadCommand(), libraryMoveCommand(), libraryImportCommand(), libraryExportCommand(),
+		},
+	}
+}
+
+func libraryArg() arg { return arg{Name: "LIBRARY", Usage: "name of the library"} }
+
+var moveExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitNoSpace}
+
+// libraryListDoc is `calypso library list --json`.
+type libraryListDoc struct {
+	Libraries []libraryLineDoc `json:"libraries"`
+}
+
+type libraryLineDoc struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind"`
+	Serial   string `json:"serial"`
+	Drives   int    `json:"drives"`
+	Slots    int    `json:"slots"`
+	IOSlots  int    `json:"io_slots"`
+	Tapes    int    `json:"tapes"`
+	ReadOnly bool   `json:"-"`
+}
+
+func libraryListCommand() *command {
+	return &command{
+		Name: "list", Summary: "list the libraries",
+		Description: "Lists every library that calypso knows.",
+		Examples:    []example{{"calypso library list", "list the libraries"}, {"calypso library list --json | jq -r '.libraries[].name'", "their names alone"}},
+		Run:         runLibraryList,
+	}
+}
+
+func runLibraryList(_ context.Context, inv *invocation) error {
+	libraries, err := vtl.NewStore(inv.places).List()
+	if err != nil {
+		return err
+	}
+	var doc libraryListDoc
+	t := newTable("name", "kind", "serial", ">drives", ">slots", ">io slots", ">tapes")
+	for _, lib := range libraries {
+		l := libraryLineDoc{Name: lib.Name, Kind: "virtual", Serial: lib.Serial, Drives: len(lib.Drives), Slots: lib.Slots, IOSlots: lib.IOSlots, Tapes: lib.TapeCount()}
+		doc.Libraries = append(doc.Libraries, l)
+		t.row(l.Name, l.Kind, l.Serial, l.Drives, l.Slots, l.IOSlots, l.Tapes)
+	}
+	return inv.emit(doc, func(p *page) { p.table(t, "no libraries; 'calypso vtl create' makes one") })
+}
+
+// libraryShowDoc is what a library holds: `calypso library show --json` and `inventory --json`.
+type libraryShowDoc struct {
+	Library string       `json:"library"`
+	Serial  string       `json:"serial"`
+	Vendor  string       `json:"vendor"`
+	Product string       `json:"product"`
+	Drives  []driveDoc   `json:"drives"`
+	Slots   []elementDoc `json:"slots"`
+	IOSlots []elementDoc `json:"io_slots"`
+}
+
+type driveDoc struct {
+	Name           string  `json:"name"`
+	Drive          int     `json:"drive"`
+	ElementAddress int     `json:"element_address"`
+	Serial         *string `json:"serial"`
+	Product        *string `json:"product"`
+	Full           bool    `json:"full"`
+	Barcode        *string `json:"barcode"`
+	HomeSlot       *int    `json:"home_slot"`
+	HeldBy         *string `json:"-"`
+}
+
+type elementDoc struct {
+	Number         int     `json:"number"`
+	ElementAddress int     `json:"element_address"`
+	Full           bool    `json:"full"`
+	Barcode        *string `json:"barcode"`
+	Cleaning       bool    `json:"cleaning"`
+}
+
+func libraryShowCommand() *command {
+	return &command{
+		Name: "show", Summary: "show what is in each drive and slot of a library",
+		Description: "Shows the drives, slots and I/O slots with their cartridges, as the changer reports them. It takes no lock and disturbs nothing.",
+		Args:        []arg{libraryArg()},
+		Flags:       []flag{boolFlag("full", "leave empty slots out of the table")},
+		Examples: []example{
+			{"calypso library show vtl01", "what is where"},
+			{"calypso library show vtl01 --json | jq -r '.slots[]|select(.full).barcode'", "the barcodes in slots"},
+		},
+		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitDevice},
+		Run:   runLibraryShow,
+	}
+}
+
+func runLibraryShow(ctx context.Context, inv *invocation) (err error) {
+	c, err := inv.observeChanger(ctx, inv.arg("LIBRARY"))
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, c)
+	return inv.showInventory(ctx, c, inv.flag("full"))
+}
+
+func libraryInventoryCommand() *command {
+	return &command{
+		Name: "inventory", Summary: "make the library look at every slot again, then show it",
+		Description: "Tells the changer to look into every element and read every barcode (INITIALIZE ELEMENT STATUS), then shows the result. A large real library needs many minutes.",
+		Args:        []arg{libraryArg()},
+		Examples:    []example{{"calypso library inventory vtl01", "look again at everything"}},
+		Exits:       moveExits, Mutates: true,
+		Run: runLibraryInventory,
+	}
+}
+
+func runLibraryInventory(ctx context.Context, inv *invocation) (err error) {
+	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"))
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, c)
+	if !inv.dryRun {
+		if err := c.Initialize(ctx); err != nil {
+			return err
+		}
+	}
+	return inv.showInventory(ctx, c, false)
+}
+
+func (inv *invocation) showInventory(ctx context.Context, c *changer, fullOnly bool) error {
+	id, err := c.Identify(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := c.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	doc := libraryShowDoc{Library: c.library.Name, Serial: id.Serial, Vendor: id.Vendor, Product: id.Product}
+	for _, e := range v.Of(tape.DriveBay) {
+		doc.Drives = append(doc.Drives, newDriveDoc(c.library.Name, v, e))
+	}
+	doc.Slots, doc.IOSlots = elementDocs(v.Of(tape.Slot)), elementDocs(v.Of(tape.IO))
+	return inv.emit(doc, func(p *page) { p.library(doc, fullOnly) })
+}
+
+func newDriveDoc(library string, v tape.Inventory, e tape.Element) driveDoc {
+	d := driveDoc{Name: fmt.Sprintf("%s:%d", library, e.Number), Drive: e.Number, ElementAddress: int(e.Address),
+		Serial: orNull(e.DriveSerial), Product: orNull(e.DriveProduct), Full: e.Full, Barcode: orNull(e.Barcode)}
+	if home, ok := v.ByAddress(uint16(e.Source)); ok && e.Full && e.Source >= 0 && home.Kind == tape.Slot {
+		d.HomeSlot = &home.Number
+	}
+	return d
+}
+
+func elementDocs(list []tape.Element) []elementDoc {
+	docs := make([]elementDoc, 0, len(list))
+	for _, e := range list {
+		docs = append(docs, elementDoc{e.Number, int(e.Address), e.Full, orNull(e.Barcode), e.Cleaning})
+	}
+	return docs
+}
+
+// library draws drives, slots and I/O slots.
+func (p *page) library(doc libraryShowDoc, fullOnly bool) {
+	p.line("library %s  %s %s  serial %s", doc.Library, doc.Vendor, doc.Product, doc.Serial)
+	p.blank()
+	t := newTable("drive", ">address", "serial", "product", "barcode", "home slot")
+	for _, d := range doc.Drives {
+		t.row(d.Name, d.ElementAddress, d.Serial, d.Product, d.Barcode, d.HomeSlot)
+	}
+	p.table(t, "no drives")
+	for _, part := range []struct {
+		name string
+		list []elementDoc
+	}{{"slot", doc.Slots}, {"io slot", doc.IOSlots}} {
+		t := newTable(">"+part.name, ">address", "barcode")
+		for _, e := range part.list {
+			if e.Full || !fullOnly {
+				t.row(e.Number, e.ElementAddress, e.Barcode)
+			}
+		}
+		p.blank()
+		p.table(t, "no "+part.name+"s")
+	}
+}
+
+// movedDoc is what a move did: `calypso library load|unload|move|import|export --json`.
+type movedDoc struct {
+	Library string      `json:"library"`
+	Moves   []moveEntry `json:"moves"`
+}
+
+type moveEntry struct {
+	Barcode *string  `json:"barcode"`
+	From    placeDoc `json:"from"`
+	To      placeDoc `json:"to"`
+}
+
+type placeDoc struct {
+	Kind           string `json:"kind"`
+	Number         int    `json:"number"`
+	ElementAddress int    `json:"element_address"`
+}
+
+func newPlaceDoc(e tape.Element) placeDoc {
+	return placeDoc{strings.ReplaceAll(e.Kind.String(), " ", "_"), e.Number, int(e.Address)}
+}
+
+// emitMoves says what was moved, or would be.
+func (inv *invocation) emitMoves(library string, moves []tape.Moved) error {
+	doc := movedDoc{Library: library}
+	for _, m := range moves {
+		doc.Moves = append(doc.Moves, moveEntry{orNull(m.Barcode), newPlaceDoc(m.From), newPlaceDoc(m.To)})
+	}
+	return inv.emit(doc, func(p *page) {
+		verb := "moved"
+		if inv.dryRun {
+			verb = "would move"
+		}
+		for _, m := range moves {
+			p.line("%s %s from %s to %s of %s", verb, cell(m.Barcode), m.From, m.To, library)
+		}
+	})
+}

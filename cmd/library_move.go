@@ -1,0 +1,278 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"calypso/sys/errcode"
+	"calypso/tape"
+)
+
+func libraryLoadCommand() *command {
+	return &command{
+		Name: "load", Summary: "load a cartridge into a drive",
+		Description: "Moves the cartridge of a slot, or the one with a barcode wherever it is, into a drive.",
+		Args:        []arg{libraryArg()},
+		Flags: []flag{
+			intFlag("slot", "N", "the slot that holds the cartridge, from 1"),
+			stringFlag("barcode", "BARCODE", "the cartridge, in place of --slot"),
+			intFlag("drive", "N", "the drive, from 0").Default("0"),
+		},
+		Examples: []example{
+			{"calypso library load vtl01 --slot 1 --drive 0", "load the cartridge of slot 1 into drive 0"},
+			{"calypso library load vtl01 --barcode V00003L8", "load a cartridge by its barcode"},
+		},
+		Exits: moveExits, Mutates: true,
+		Run: runLibraryLoad,
+	}
+}
+
+func runLibraryLoad(ctx context.Context, inv *invocation) error {
+	if inv.isSet("slot") == inv.isSet("barcode") {
+		return usageErrorf("name the cartridge with either --slot or --barcode")
+	}
+	source := element{kind: tape.Slot, number: int(inv.integer("slot"))}
+	if inv.isSet("barcode") {
+		source = element{barcode: inv.str("barcode")}
+	}
+	return inv.move(ctx, source, element{kind: tape.DriveBay, number: int(inv.integer("drive"))})
+}
+
+func libraryUnloadCommand() *command {
+	return &command{
+		Name: "unload", Summary: "put the cartridge of a drive back into its slot",
+		Description: "Unloads the drive and moves its cartridge to the slot it came from, to the first free one when that is taken, or to the one you name.",
+		Args:        []arg{libraryArg()},
+		Flags: []flag{
+			intFlag("drive", "N", "the drive, from 0").Default("0"),
+			intFlag("slot", "N", "put the cartridge into this slot"),
+		},
+		Examples: []example{{"calypso library unload vtl01 --drive 0", "put the cartridge of drive 0 away"}},
+		Exits:    moveExits, Mutates: true,
+		Run: runLibraryUnload,
+	}
+}
+
+func runLibraryUnload(ctx context.Context, inv *invocation) error {
+	target := element{kind: tape.Slot, home: true}
+	if inv.isSet("slot") {
+		target = element{kind: tape.Slot, number: int(inv.integer("slot"))}
+	}
+	return inv.move(ctx, element{kind: tape.DriveBay, number: int(inv.integer("drive"))}, target)
+}
+
+func libraryMoveCommand() *command {
+	return &command{
+		Name: "move", Summary: "move a cartridge from one place to another",
+		Description: "SOURCE and DESTINATION are slot:N, drive:N or io:N; SOURCE may be a barcode.",
+		Args: []arg{libraryArg(),
+			{Name: "SOURCE", Usage: "slot:N, drive:N, io:N or a barcode"},
+			{Name: "DESTINATION", Usage: "slot:N, drive:N or io:N"}},
+		Examples: []example{
+			{"calypso library move vtl01 slot:1 slot:9", "move a cartridge to another slot"},
+			{"calypso library move vtl01 V00003L8 drive:1", "load a cartridge by its barcode"},
+		},
+		Exits: moveExits, Mutates: true,
+		Run: runLibraryMove,
+	}
+}
+
+func runLibraryMove(ctx context.Context, inv *invocation) error {
+	source, err := parsePlace(inv.arg("SOURCE"))
+	if err != nil {
+		source = element{barcode: inv.arg("SOURCE")}
+		if strings.Contains(source.barcode, ":") {
+			return err
+		}
+	}
+	target, err := parsePlace(inv.arg("DESTINATION"))
+	if err != nil {
+		return err
+	}
+	return inv.move(ctx, source, target)
+}
+
+func libraryImportCommand() *command {
+	return &command{
+		Name: "import", Summary: "take cartridges from the I/O slots into slots",
+		Description: "Moves the cartridge of one I/O slot, or those of all, into free slots or into the slot you name.",
+		Args:        []arg{libraryArg()},
+		Flags: []flag{
+			intFlag("io-slot", "N", "the I/O slot, from 1; without it every full one"),
+			intFlag("slot", "N", "the slot to put it into; without it the first free one"),
+		},
+		Examples: []example{{"calypso library import vtl01", "take everything from the I/O slots"}},
+		Exits:    moveExits, Mutates: true,
+		Run: runLibraryImport,
+	}
+}
+
+func runLibraryImport(ctx context.Context, inv *invocation) (err error) {
+	if inv.isSet("slot") && !inv.isSet("io-slot") {
+		return usageErrorf("--slot wants --io-slot with it")
+	}
+	target := element{kind: tape.Slot, home: true}
+	if inv.isSet("slot") {
+		target = element{kind: tape.Slot, number: int(inv.integer("slot"))}
+	}
+	if inv.isSet("io-slot") {
+		return inv.move(ctx, element{kind: tape.IO, number: int(inv.integer("io-slot"))}, target)
+	}
+	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"))
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, c)
+	v, err := c.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	var moves []tape.Moved
+	for _, e := range v.Of(tape.IO) {
+		if !e.Full {
+			continue
+		}
+		m, err := inv.transfer(ctx, c, element{kind: tape.IO, number: e.Number}, target)
+		if err != nil {
+			return errors.Join(err, inv.emitMoves(c.library.Name, moves))
+		}
+		moves = append(moves, m)
+	}
+	return inv.emitMoves(c.library.Name, moves)
+}
+
+func libraryExportCommand() *command {
+	return &command{
+		Name: "export", Summary: "put cartridges into I/O slots, to be taken out",
+		Description: "Moves each cartridge into the first free I/O slot.",
+		Args:        []arg{libraryArg(), {Name: "CARTRIDGE", Usage: "a barcode, or slot:N", Repeated: true}},
+		Examples:    []example{{"calypso library export vtl01 V00003L8 V00004L8", "put two cartridges out"}},
+		Exits:       append([]errcode.Exit{errcode.ExitPartial}, moveExits...), Mutates: true,
+		Run: runLibraryExport,
+	}
+}
+
+func runLibraryExport(ctx context.Context, inv *invocation) (err error) {
+	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"))
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, c)
+	var moves []tape.Moved
+	for _, name := range inv.argList("CARTRIDGE") {
+		source, err := parsePlace(name)
+		if err != nil {
+			source = element{barcode: name}
+		}
+		m, err := inv.transfer(ctx, c, source, element{kind: tape.IO, home: true})
+		if err != nil && len(moves) > 0 {
+			err = errors.Join(errcode.New(errcode.Partial, name, "%d of %d cartridges were moved before this failed: %w",
+				len(moves), len(inv.argList("CARTRIDGE")), err), inv.emitMoves(c.library.Name, moves))
+		}
+		if err != nil {
+			return err
+		}
+		moves = append(moves, m)
+	}
+	return inv.emitMoves(c.library.Name, moves)
+}
+
+// element is where a cartridge is or shall go: a kind and number, or the place a barcode is in, or,
+// for a destination, the home slot or the first free place of the kind.
+type element struct {
+	kind    tape.Kind
+	number  int
+	barcode string
+	home    bool
+}
+
+// parsePlace reads slot:N, drive:N and io:N.
+func parsePlace(text string) (element, error) {
+	kind, number, _ := strings.Cut(text, ":")
+	kinds := map[string]tape.Kind{"slot": tape.Slot, "drive": tape.DriveBay, "io": tape.IO}
+	k, known := kinds[kind]
+	n, err := parseInt(number)
+	if !known || err != nil || n < 0 {
+		return element{}, usageErrorf("%q is no place: want slot:N, drive:N or io:N", text)
+	}
+	return element{kind: k, number: int(n)}, nil
+}
+
+// move moves one cartridge of the library and says so.
+func (inv *invocation) move(ctx context.Context, from, to element) (err error) {
+	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"), drivesOf(from, to)...)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, c)
+	m, err := inv.transfer(ctx, c, from, to)
+	if err != nil {
+		return err
+	}
+	return inv.emitMoves(c.library.Name, []tape.Moved{m})
+}
+
+// drivesOf lists the drives that a move touches, in the order in which they are locked.
+func drivesOf(from, to element) []int {
+	var list []int
+	for _, p := range []element{from, to} {
+		if p.kind == tape.DriveBay && p.barcode == "" {
+			list = append(list, p.number)
+		}
+	}
+	if len(list) == 2 && list[0] > list[1] {
+		list[0], list[1] = list[1], list[0]
+	}
+	return list
+}
+
+// transfer finds both places and moves the cartridge, or with --dry-run only says what would move.
+func (inv *invocation) transfer(ctx context.Context, c *changer, from, to element) (tape.Moved, error) {
+	v, err := c.Inventory(ctx)
+	if err != nil {
+		return tape.Moved{}, err
+	}
+	source, err := from.find(v)
+	if err != nil {
+		return tape.Moved{}, err
+	}
+	target, err := to.target(v, source)
+	if err != nil {
+		return tape.Moved{}, err
+	}
+	if inv.dryRun {
+		return tape.Moved{Barcode: source.Barcode, From: source, To: target}, c.CheckTransfer(source, target)
+	}
+	return c.Transfer(ctx, source, target)
+}
+
+// find gives the element of a source. A barcode that is in a drive is refused: that drive was not
+// locked, so somebody may be using the cartridge.
+func (p element) find(v tape.Inventory) (tape.Element, error) {
+	if p.barcode == "" {
+		return v.Find(p.kind, p.number)
+	}
+	e, err := v.ByBarcode(p.barcode)
+	if err == nil && e.Kind == tape.DriveBay {
+		err = errcode.New(errcode.DriveFull, e.Barcode, "the cartridge is in %s", e).
+			WithHint("unload it, or name it as drive:%d", e.Number)
+	}
+	return e, err
+}
+
+// target gives the element of a destination.
+func (p element) target(v tape.Inventory, source tape.Element) (tape.Element, error) {
+	if !p.home {
+		return v.Find(p.kind, p.number)
+	}
+	if home, ok := v.ByAddress(uint16(source.Source)); ok && source.Source >= 0 && home.Kind == p.kind && !home.Full {
+		return home, nil
+	}
+	for _, e := range v.Of(p.kind) {
+		if !e.Full && !e.Disabled && !e.Exception {
+			return e, nil
+		}
+	}
+	return tape.Element{}, errcode.New(errcode.NoFreeSlot, "", "every %s is full", p.kind)
+}

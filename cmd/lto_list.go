@@ -1,0 +1,301 @@
+package cmd
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"calypso/sys/errcode"
+	"calypso/tape/archive"
+	"calypso/tape/archive/pax"
+	"calypso/tape/catalog"
+	"calypso/tape/label"
+)
+
+const timeNano = "2006-01-02T15:04:05.999999999Z"
+
+// validText is text for JSON and tables; what is not UTF-8 in it is replaced.
+func validText(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+// hexTwin is the exact bytes of a name that validText had to change.
+func hexTwin(s string) *string {
+	if utf8.ValidString(s) {
+		return nil
+	}
+	h := hex.EncodeToString([]byte(s))
+	return &h
+}
+
+func ltoListCommand() *command {
+	return ltoVerb(&command{
+		Name: "list", Summary: "list the archives of the cartridge, or the members of one",
+		Description: "Lists what the catalog knows of the cartridge in the drive, which moves no tape. --from-tape reads the tape itself and changes nothing; 'calypso lto scan' does that and keeps what it found.",
+		Flags: []flag{
+			boolFlag("from-tape", "read the tape in place of the catalog"),
+			boolFlag("members", "list the members of the archive of --file"),
+			intFlag("file", "N", "only the archive in this tape file"),
+		},
+		Examples: []example{
+			{"calypso lto list -f vtl01:0", "what is on the tape"},
+			{"calypso lto list -f vtl01:0 --file 1 --members", "what is in an archive"},
+			{"calypso lto list -f vtl01:0 --json | jq -r '.archives[].name'", "the names of the archives"},
+		},
+		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
+		Run:   runLTOList,
+	})
+}
+
+// listDoc is `calypso lto list --json`.
+type listDoc struct {
+	Drive      string          `json:"drive"`
+	Volume     string          `json:"volume"`
+	UUID       string          `json:"uuid"`
+	Source     string          `json:"source"`
+	Archives   []archiveDoc    `json:"archives"`
+	Incomplete []unfinishedDoc `json:"incomplete"`
+	Damaged    []damagedDoc    `json:"damaged"`
+	Members    []memberDoc     `json:"members"`
+}
+
+// damagedDoc is a tape file that could not be understood.
+type damagedDoc struct {
+	File  int64         `json:"file"`
+	Error *itemErrorDoc `json:"error"`
+}
+
+func runLTOList(ctx context.Context, inv *invocation) error {
+	switch {
+	case inv.flag("members") && !inv.isSet("file"):
+		return usageErrorf("--members wants --file N with it")
+	case inv.flag("members") && inv.flag("from-tape"):
+		return usageErrorf("--members reads the catalog: 'calypso lto read --dry-run' lists from the tape")
+	case inv.flag("from-tape"):
+		return inv.listFromTape(ctx)
+	}
+	return inv.listFromCatalog(ctx)
+}
+
+// listFromCatalog looks at the cartridge memory for which cartridge it is; the tape does not move and
+// the lock is not taken.
+func (inv *invocation) listFromCatalog(ctx context.Context) (err error) {
+	d, _, err := inv.observeDrive(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, d)
+	if err := d.WaitReady(ctx); err != nil {
+		return err
+	}
+	m, err := d.Medium(ctx)
+	if err != nil {
+		return err
+	}
+	if m.Barcode == "" {
+		return errcode.New(errcode.MediaNotFound, d.name, "the cartridge has no barcode in its memory").WithHint("read the tape with --from-tape")
+	}
+	store := inv.catalog()
+	c, err := store.Get(m.Barcode)
+	if err != nil {
+		return err
+	}
+	list, err := store.Archives(m.Barcode)
+	if err != nil {
+		return err
+	}
+	doc := listDoc{Drive: d.name, Volume: c.Volume, UUID: c.UUID, Source: "catalog"}
+	doc.add(list)
+	if w := c.Writing; w != nil {
+		doc.Incomplete = append(doc.Incomplete, unfinishedDoc{w.File, w.Name, w.Started, "being written, or its writer died"})
+	}
+	if inv.isSet("file") {
+		if err := doc.only(inv.integer("file")); err != nil {
+			return err
+		}
+	}
+	if inv.flag("members") {
+		if err := doc.readMembers(ctx, store, list, inv.integer("file")); err != nil {
+			return err
+		}
+		return inv.emit(doc, func(p *page) { p.members(doc.Members) })
+	}
+	return inv.emit(doc, func(p *page) { p.archives(doc) })
+}
+
+func (doc *listDoc) add(list []catalog.Archive) {
+	for _, a := range list {
+		doc.Archives = append(doc.Archives, newArchiveDoc(a.Manifest, a.ManifestFile))
+		if !a.Complete {
+			doc.Incomplete = append(doc.Incomplete, unfinishedDoc{a.File, a.Name, a.Started, a.Reason})
+		}
+	}
+}
+
+// only leaves one archive.
+func (doc *listDoc) only(file int64) error {
+	for _, a := range doc.Archives {
+		if a.File == file {
+			doc.Archives = []archiveDoc{a}
+			return nil
+		}
+	}
+	return errcode.New(errcode.ArchiveNotFound, doc.Volume, "no archive in tape file %d", file)
+}
+
+func (doc *listDoc) readMembers(ctx context.Context, store *catalog.Store, list []catalog.Archive, file int64) error {
+	i := slices.IndexFunc(list, func(a catalog.Archive) bool { return a.File == file })
+	return store.Members(ctx, &list[i], func(m *pax.Member) error {
+		doc.Members = append(doc.Members, newMemberDoc(*m))
+		return nil
+	})
+}
+
+func (p *page) archives(doc listDoc) {
+	t := newTable(">file", "name", "kind", ">bytes", ">members", "finished", "state", "SHA-256")
+	for _, a := range doc.Archives {
+		state := "complete"
+		switch {
+		case !a.Complete:
+			state = "INCOMPLETE"
+		case a.SourceErrors > 0:
+			state = "source errors"
+		}
+		t.row(a.File, a.Name, a.Kind, a.SizeBytes, a.Members, a.Finished, state, shortSum(a.SHA256))
+	}
+	p.table(t, "no archives on "+doc.Volume)
+	for _, u := range doc.Incomplete {
+		p.line("incomplete: file %d %q of %s: %s", u.File, u.Name, cell(u.Started), u.Reason)
+	}
+	for _, d := range doc.Damaged {
+		p.line("damaged: file %d: %s", d.File, d.Error.Message)
+	}
+}
+
+// shortSum is enough of a checksum to tell archives apart within 80 columns; --json has all of it.
+func shortSum(sum *string) string {
+	if sum == nil || len(*sum) < 12 {
+		return ""
+	}
+	return (*sum)[:12]
+}
+
+// listFromTape reads the manifests on the tape.
+func (inv *invocation) listFromTape(ctx context.Context) (err error) {
+	d, m, err := inv.loadedDrive(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, d)
+	if _, err := variableAndLabelled(ctx, d, m); err != nil {
+		return err
+	}
+	s := &scan{}
+	err = s.run(ctx, d, nil)
+	if s.label == nil {
+		return err
+	}
+	doc := s.doc(d.name)
+	if inv.isSet("file") {
+		if e := doc.only(inv.integer("file")); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	return errors.Join(err, s.verdict(), inv.emit(doc, func(p *page) { p.archives(doc) }))
+}
+
+// scan is what a tape tells of itself.
+type scan struct {
+	label    *label.Label
+	archives []catalog.Archive
+	torn     []archive.TornFile
+	damaged  []archive.DamagedFile
+}
+
+// run scans the tape; keep is handed each archive with its member list.
+func (s *scan) run(ctx context.Context, d *drive, keep func(catalog.Archive, io.Reader) error) error {
+	res, err := archive.Scan(ctx, d, func(f archive.Found) error {
+		a := catalog.Archive{Manifest: f.Manifest, ManifestFile: f.ManifestFile}
+		if n := len(s.archives); n > 0 && s.archives[n-1].File == a.File {
+			s.archives = s.archives[:n-1]
+		}
+		s.archives = append(s.archives, a)
+		if keep == nil {
+			return nil
+		}
+		return keep(a, f.Members)
+	})
+	if res != nil {
+		s.label, s.torn, s.damaged = res.Label, res.Torn, res.Damaged
+	}
+	return err
+}
+
+func (s *scan) doc(drive string) listDoc {
+	doc := listDoc{Drive: drive, Volume: s.label.Volume, UUID: s.label.UUID, Source: "tape"}
+	doc.add(s.archives)
+	for _, f := range s.torn {
+		doc.Incomplete = append(doc.Incomplete, unfinishedDoc{File: f.File, Reason: "it has no manifest: its writer died"})
+	}
+	for _, f := range s.damaged {
+		doc.Damaged = append(doc.Damaged, damagedDoc{f.File, newItemErrorDoc(f.Err)})
+	}
+	return doc
+}
+
+// verdict is an error when the tape is not as it should be.
+func (s *scan) verdict() error {
+	if len(s.damaged) > 0 {
+		return errcode.New(errcode.Partial, s.label.Volume, "%d tape files could not be understood", len(s.damaged))
+	}
+	return nil
+}
+
+func ltoScanCommand() *command {
+	return ltoVerb(&command{
+		Name: "scan", Summary: "rebuild the catalog of the cartridge from the tape alone",
+		Description: "Reads the label and every manifest, and replaces what the catalog knows of the cartridge. The data of the archives is passed over. Use it for a tape from elsewhere, or when the state directory was lost.",
+		Examples:    []example{{"calypso lto scan -f vtl01:0", "rebuild the catalog of this tape"}},
+		Exits:       []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
+		Mutates:     true,
+		Run:         runLTOScan,
+	})
+}
+
+func runLTOScan(ctx context.Context, inv *invocation) (err error) {
+	d, m, err := inv.loadedDrive(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, d)
+	l, err := variableAndLabelled(ctx, d, m)
+	if err != nil {
+		return err
+	}
+	s, err := inv.scanInto(ctx, d, inv.newCartridge(d, m, l))
+	if s.label == nil {
+		return err
+	}
+	doc := s.doc(d.name)
+	return errors.Join(err, s.verdict(), inv.emit(doc, func(p *page) { p.archives(doc) }))
+}
+
+// scanInto scans the tape and, without --dry-run, replaces the catalog of the cartridge. A scan that
+// broke off replaces nothing.
+func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartridge) (*scan, error) {
+	s := &scan{}
+	if inv.dryRun {
+		return s, s.run(ctx, d, nil)
+	}
+	rebuild, err := inv.catalog().Rebuild(c.Volume)
+	if err != nil {
+		return s, err
+	}
+	defer rebuild.Discard()
+	if err := s.run(ctx, d, rebuild.Add); err != nil {
+		return s, err
+	}
+	return s, rebuild.Commit(ctx, c)
+}

@@ -1,0 +1,386 @@
+package cmd
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"calypso/sys/errcode"
+	"calypso/tape"
+	"calypso/tape/archive"
+	"calypso/tape/archive/pax"
+	"calypso/tape/catalog"
+	"calypso/tape/label"
+)
+
+func ltoWriteCommand() *command {
+	return ltoVerb(&command{
+		Name: "write", Summary: "append an archive to a tape",
+		Description: `Appends files and directories as a POSIX pax tar, or standard input ("-") as it is, behind all that is on the tape. The archive is followed by its manifest with the SHA-256; the answer says its tape file number.
+
+A file that cannot be read, vanishes or changes while it is read is named, everything else is written, and the status is 3: the archive is whole. When the tape ends, or on SIGINT or SIGTERM, the archive is closed and marked incomplete; earlier ones are not touched.
+
+In a pipe, the failure of the program before it cannot be seen from here: use the shell's pipefail. An empty stream is refused.
+
+Patterns match the path of a member or the last part of it; '*' stops at '/', '**' does not.`,
+		Args: []arg{{Name: "SOURCE", Usage: "files and directories, or - for standard input", Optional: true, Repeated: true, Files: true}},
+		Flags: []flag{
+			stringFlag("name", "NAME", "name of the archive; without it that of the first source"),
+			sizeFlag("buffer", "memory between the source and the drive").Default("256MiB").Setting("buffer"),
+			stringsFlag("include", "PATTERN", "take only what matches"),
+			stringsFlag("exclude", "PATTERN", "leave out what matches"),
+			boolFlag("one-file-system", "stay on the file system of each source"),
+			stringFlag("files-from", "FILE", "archive the names listed in FILE, one a line; - is standard input").Files(),
+			boolFlag("null", "names in --files-from end with NUL, as find -print0 writes them").Short("0"),
+			sizeFlag("size", "expected bytes of the stream, for the progress bar alone"),
+		},
+		Examples: []example{
+			{"calypso lto write -f vtl01:0 --name src /usr/src/linux", "archive a tree"},
+			{"zfs send tank@a | calypso lto write -f vtl01:0 --name tank-a -", "archive a stream"},
+			{"find /home -newer stamp -print0 | calypso lto write -f vtl01:0 --name new --files-from - -0", "archive what find found"},
+		},
+		Exits:   []errcode.Exit{errcode.ExitPartial, errcode.ExitRefused, errcode.ExitMismatch, errcode.ExitNoSpace},
+		Mutates: true,
+		Run:     runLTOWrite,
+	})
+}
+
+// writeDoc is `calypso lto write --json`.
+type writeDoc struct {
+	Drive        string       `json:"drive"`
+	Volume       string       `json:"volume"`
+	Archive      *archiveDoc  `json:"archive"`
+	Seconds      float64      `json:"duration_seconds"`
+	BytesPerSec  float64      `json:"bytes_per_second"`
+	Stops        int          `json:"buffer_stops"`
+	EarlyWarning bool         `json:"early_warning"`
+	Closed       []archiveDoc `json:"closed_unfinished"`
+	Problems     []problemDoc `json:"problems"`
+}
+
+// archiveDoc is one archive, as every listing shows it.
+type archiveDoc struct {
+	File           int64     `json:"file"`
+	ManifestFile   *int64    `json:"manifest_file"`
+	Name           string    `json:"name"`
+	Kind           string    `json:"kind"`
+	Complete       bool      `json:"complete"`
+	Reason         *string   `json:"reason"`
+	SizeBytes      int64     `json:"size_bytes"`
+	Blocks         int64     `json:"blocks"`
+	BlockSizeBytes int       `json:"block_size_bytes"`
+	FirstBlock     int64     `json:"first_block"`
+	SHA256         *string   `json:"sha256"`
+	Members        int64     `json:"members"`
+	SourceErrors   int64     `json:"source_errors"`
+	Started        time.Time `json:"started"`
+	Finished       time.Time `json:"finished"`
+	Host           string    `json:"host"`
+	Software       string    `json:"software"`
+	KeyID          *string   `json:"key_id"`
+}
+
+func newArchiveDoc(m archive.Manifest, manifestFile int64) archiveDoc {
+	d := archiveDoc{File: m.File, Name: m.Name, Kind: m.Kind, Complete: m.Complete, Reason: orNull(m.Reason), SizeBytes: m.SizeBytes,
+		Blocks: m.Blocks, BlockSizeBytes: m.BlockSizeBytes, FirstBlock: m.FirstBlock, SHA256: orNull(m.SHA256), Members: m.Members,
+		SourceErrors: m.SourceErrors, Started: m.Started, Finished: m.Finished, Host: m.Host, Software: m.Software, KeyID: orNull(m.KeyID)}
+	if manifestFile > 0 {
+		d.ManifestFile = &manifestFile
+	}
+	return d
+}
+
+// problemDoc is a file or member that was not archived or restored as it is.
+type problemDoc struct {
+	Path    string  `json:"path"`
+	PathHex *string `json:"path_hex"`
+	Kind    string  `json:"kind"`
+	Message string  `json:"message"`
+}
+
+func newProblemDocs(list []pax.Problem) []problemDoc {
+	docs := make([]problemDoc, 0, len(list))
+	for _, p := range list {
+		text := p.Kind
+		if p.Err != nil {
+			text = p.Err.Error()
+		}
+		docs = append(docs, problemDoc{validText(p.Path), hexTwin(p.Path), p.Kind, text})
+	}
+	return docs
+}
+
+// sayProblems names each file that was not archived or restored as it is.
+func (inv *invocation) sayProblems(list []pax.Problem) {
+	for _, p := range newProblemDocs(list) {
+		inv.warn("%s: %s", p.Path, p.Message)
+	}
+}
+
+func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
+	src, err := inv.source()
+	if err != nil {
+		return err
+	}
+	d, m, err := inv.loadedDrive(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, d)
+	if m.WriteProtected {
+		return errcode.New(errcode.TapeWriteProtected, d.name, "cartridge %s is write-protected", cell(m.Barcode))
+	}
+	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog()}
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	if inv.dryRun {
+		return w.plan(ctx, src)
+	}
+	return w.run(ctx, src)
+}
+
+// tapeWrite is one run of lto write.
+type tapeWrite struct {
+	inv     *invocation
+	drive   *drive
+	medium  tape.Medium
+	store   *catalog.Store
+	label   label.Label
+	torn    *archive.TornArchive
+	unknown bool // the catalog did not know the cartridge
+}
+
+// prepare finds out whose tape it is and what the catalog knows of it.
+func (w *tapeWrite) prepare(ctx context.Context) error {
+	if err := w.drive.SetVariableBlock(ctx); err != nil {
+		return err
+	}
+	l, err := ourLabel(ctx, w.drive, w.medium)
+	if err != nil {
+		return err
+	}
+	w.label = l
+	c, err := w.store.Get(l.Volume)
+	if errcode.Of(err) == errcode.MediaNotFound {
+		// A lost catalog must not stop a backup: the tape itself tells where it ends.
+		w.unknown = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.UUID != l.UUID {
+		return errcode.New(errcode.MediaCatalogMismatch, l.Volume, "the catalog describes the cartridge with UUID %s, this one has %s", c.UUID, l.UUID)
+	}
+	if f := c.Writing; f != nil {
+		w.torn = &archive.TornArchive{File: f.File, Name: f.Name, Host: f.Host, Started: f.Started}
+	}
+	return nil
+}
+
+// ourLabel reads the label and compares it with the barcode of the cartridge.
+func ourLabel(ctx context.Context, d *drive, m tape.Medium) (label.Label, error) {
+	found, err := label.Read(ctx, d)
+	if err != nil {
+		return label.Label{}, err
+	}
+	if found.Label == nil {
+		return label.Label{}, found.Err(d.name, m.Barcode)
+	}
+	if m.Barcode != "" && found.Label.Volume != m.Barcode {
+		return label.Label{}, errcode.New(errcode.MediaLabelMismatch, d.name, "the label on the tape says %s, the barcode of the cartridge is %s", found.Label.Volume, m.Barcode)
+	}
+	return *found.Label, nil
+}
+
+// plan says what would be written and where.
+func (w *tapeWrite) plan(ctx context.Context, src archive.Source) error {
+	if err := w.drive.SpaceEOD(ctx); err != nil {
+		return err
+	}
+	pos, err := w.drive.Position(ctx)
+	if err != nil {
+		return err
+	}
+	doc := writeDoc{Drive: w.drive.name, Volume: w.label.Volume}
+	return w.inv.emit(doc, func(p *page) {
+		p.line("would append %s archive %q to %s behind tape file %d", src.Kind, src.Name, w.label.Volume, pos.File-1)
+	})
+}
+
+func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
+	inv := w.inv
+	if w.unknown {
+		if err := w.store.Put(ctx, inv.newCartridge(w.drive, w.medium, w.label)); err != nil {
+			return err
+		}
+		inv.warn("the catalog did not know %s; 'calypso lto scan -f %s' adds the archives it holds already", w.label.Volume, w.drive.name)
+	}
+	bar := inv.progress()
+	res, err := archive.Write(ctx, w.drive, src, archive.WriteOptions{
+		Volume: w.label.Volume, UUID: w.label.UUID, Barcode: w.medium.Barcode, Host: hostName(), Software: software(),
+		BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: archive.Watermarks{Off: true},
+		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
+		OnStart: func(file, firstBlock int64) error {
+			_, err := w.store.Begin(ctx, w.label.Volume, catalog.InFlight{File: file, Name: src.Name, Started: time.Now().UTC().Truncate(time.Second), PID: os.Getpid(), Host: hostName()})
+			return err
+		},
+	})
+	bar.finish()
+	if res == nil {
+		return err
+	}
+	defer res.Members.Close()
+	err = errors.Join(err, w.record(context.WithoutCancel(ctx), res))
+	inv.sayProblems(res.Problems)
+	if e := w.emit(res); e != nil {
+		return errors.Join(err, e)
+	}
+	if err == nil && len(res.Problems) > 0 && res.Manifest.SourceErrors > 0 {
+		err = errcode.New(errcode.SourceFailed, src.Name, "%d files are not in the archive as they are on disk", res.Manifest.SourceErrors).
+			WithState("the archive is file %d of %s and is intact", res.Manifest.File, w.label.Volume)
+	}
+	return err
+}
+
+// record brings the catalog to what is on the tape now.
+func (w *tapeWrite) record(ctx context.Context, res *archive.WriteResult) error {
+	for _, c := range res.Closed {
+		if err := w.store.Add(ctx, w.label.Volume, catalog.Archive{Manifest: c.Manifest, ManifestFile: c.ManifestFile}); err != nil {
+			return err
+		}
+	}
+	if res.Manifest.File == 0 {
+		return w.store.Abort(ctx, w.label.Volume)
+	}
+	var members io.Reader
+	if res.Members != nil {
+		members = res.Members.Open()
+	}
+	return w.store.Finish(ctx, w.label.Volume, catalog.Archive{Manifest: res.Manifest, ManifestFile: res.ManifestFile}, members)
+}
+
+func (w *tapeWrite) emit(res *archive.WriteResult) error {
+	doc := writeDoc{Drive: w.drive.name, Volume: w.label.Volume, Seconds: res.Duration.Seconds(), BytesPerSec: res.Rate(),
+		Stops: res.Stops, EarlyWarning: res.EarlyWarning, Problems: newProblemDocs(res.Problems)}
+	if res.Manifest.File > 0 {
+		a := newArchiveDoc(res.Manifest, res.ManifestFile)
+		doc.Archive = &a
+	}
+	for _, c := range res.Closed {
+		doc.Closed = append(doc.Closed, newArchiveDoc(c.Manifest, c.ManifestFile))
+	}
+	return w.inv.emit(doc, func(p *page) { p.written(doc) })
+}
+
+func (p *page) written(doc writeDoc) {
+	for _, c := range doc.Closed {
+		p.line("closed the unfinished archive in file %d first", c.File)
+	}
+	a := doc.Archive
+	if a == nil {
+		return
+	}
+	state := ""
+	if !a.Complete {
+		state = "  INCOMPLETE: " + cell(a.Reason)
+	}
+	p.pairs("volume", doc.Volume, "file", a.File, "name", a.Name+state, "bytes", a.SizeBytes, "members", a.Members,
+		"SHA-256", a.SHA256, "rate", fmt.Sprintf("%s in %.1f s, %.0f MB/s", bytesText(a.SizeBytes), doc.Seconds, doc.BytesPerSec/1e6))
+}
+
+// source is what the command line asks to archive.
+func (inv *invocation) source() (archive.Source, error) {
+	args := inv.argList("SOURCE")
+	src := archive.Source{Name: inv.str("name"), Kind: archive.KindTar}
+	switch {
+	case inv.isSet("files-from") && len(args) > 0:
+		return src, usageErrorf("name sources either as arguments or with --files-from")
+	case inv.isSet("files-from"):
+		files, err := inv.readNames(inv.str("files-from"))
+		if err != nil {
+			return src, err
+		}
+		src.Selection.Files = files
+	case len(args) == 0:
+		return src, usageErrorf("nothing to write was named").WithHint("name files or directories, or - for standard input")
+	case len(args) == 1 && args[0] == "-":
+		src.Kind, src.Stream = archive.KindStream, inv.In
+	default:
+		src.Selection.Roots = args
+	}
+	src.Selection.Include, src.Selection.Exclude = inv.strs("include"), inv.strs("exclude")
+	src.Selection.OneFileSystem = inv.flag("one-file-system")
+	if src.Name == "" {
+		name, err := defaultName(src.Kind, args)
+		if err != nil {
+			return src, err
+		}
+		src.Name = name
+	}
+	return src, archive.CheckName(src.Name)
+}
+
+// defaultName names an archive after its first source.
+func defaultName(kind string, args []string) (string, error) {
+	if kind == archive.KindStream || len(args) == 0 {
+		return "", usageErrorf("name the archive with --name")
+	}
+	path, err := filepath.Abs(args[0])
+	if err != nil {
+		return "", err
+	}
+	if path == "/" {
+		return "root", nil
+	}
+	return filepath.Base(path), nil
+}
+
+// readNames reads the list of --files-from.
+func (inv *invocation) readNames(name string) ([]string, error) {
+	in := inv.In
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, usageErrorf("--files-from: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	end := byte('\n')
+	if inv.flag("null") {
+		end = 0
+	}
+	var names []string
+	r := bufio.NewReader(in)
+	for {
+		text, err := r.ReadBytes(end)
+		if text = bytes.TrimSuffix(text, []byte{end}); len(text) > 0 {
+			names = append(names, string(text))
+		}
+		if errors.Is(err, io.EOF) {
+			return names, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--files-from %s: %w", name, err)
+		}
+	}
+}
+
+// archiveProgress shows a running pipeline on a progress bar.
+func archiveProgress(bar *progress, verb string) func(archive.Progress) {
+	return func(p archive.Progress) {
+		phase := verb
+		if p.Phase != archive.PhaseData {
+			phase = p.Phase
+		}
+		bar.update(progressStep{Done: p.Bytes, Total: p.TotalBytes, Phase: phase, Current: p.Current, Fill: p.BufferFill})
+	}
+}

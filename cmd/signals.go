@@ -1,0 +1,63 @@
+package cmd
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"syscall"
+
+	"calypso/sys/errcode"
+)
+
+// withSignals ends ctx at the first SIGINT, SIGTERM or SIGHUP, with an *errcode.Error as the cause;
+// the second ends the process at once. onFirst is called at the first. A signal that was ignored when the process started (nohup, a
+// background job) stays ignored. SIGPIPE keeps Go's way: a broken pipe on stdout or stderr kills.
+func withSignals(parent context.Context, onFirst func()) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	caught := make(chan os.Signal, 2)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(caught, s)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case s := <-caught:
+				cause := signalError(s)
+				if !first {
+					os.Exit(int(exitOf(cause.Code)))
+				}
+				cancel(cause)
+				onFirst()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		signal.Stop(caught)
+		close(done)
+		cancel(nil)
+	})
+}
+
+// signalError is the cause of a run that a signal ended; it is a context.Canceled to errors.Is.
+func signalError(s os.Signal) *errcode.Error {
+	code := errcode.Terminated
+	if s == syscall.SIGINT {
+		code = errcode.Interrupted
+	}
+	names := map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP"}
+	return &errcode.Error{Code: code, Msg: "stopped by " + names[s], Err: context.Canceled}
+}
+
+// panicked turns a panic into an error, with its stack on standard error for the report.
+func panicked(p any, stderr io.Writer) error {
+	stderr.Write(debug.Stack())
+	return errcode.New(errcode.Internal, "", "panic: %v", p)
+}

@@ -1,0 +1,7 @@
+package cmd
+
+import stdflag "flag"
+
+func flagUpdate() *bool {
+	return stdflag.Bool("update", false, "rewrite scripts, manual pages and generated documents")
+}

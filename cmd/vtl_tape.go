@@ -1,0 +1,234 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"calypso/sys/errcode"
+	"calypso/sys/lock"
+	"calypso/vtl"
+)
+
+func vtlTapeGroup() *command {
+	return &command{
+		Name: "tape", Summary: "add, list and remove the tapes of a virtual library",
+		Description: "The tapes of a virtual library are image files below its backing directory, one directory a tape.",
+		Commands:    []*command{vtlTapeAddCommand(), vtlTapeListCommand(), vtlTapeRemoveCommand(), vtlTapeProtectCommand()},
+	}
+}
+
+func barcodeArg() arg { return arg{Name: "BARCODE", Usage: "barcode of the tape, e.g. V00001L8"} }
+
+// vtlTapeDoc is one tape of a virtual library.
+type vtlTapeDoc struct {
+	Barcode        string `json:"barcode"`
+	Generation     string `json:"generation"`
+	Location       string `json:"location"`
+	CapacityBytes  int64  `json:"capacity_bytes"`
+	UsedBytes      int64  `json:"used_bytes"`
+	Written        bool   `json:"written"`
+	WriteProtected bool   `json:"write_protected"`
+}
+
+func newTapeDoc(t vtl.TapeInfo) vtlTapeDoc {
+	return vtlTapeDoc{t.Barcode, t.Generation, t.Location, t.CapacityBytes, t.UsedBytes, t.Written, t.WriteProtected}
+}
+
+// vtlTapeListDoc is `calypso vtl tape list --json`.
+type vtlTapeListDoc struct {
+	Library string       `json:"library"`
+	Tapes   []vtlTapeDoc `json:"tapes"`
+}
+
+// vtlTapeChangedDoc is `calypso vtl tape add|remove|protect --json`.
+type vtlTapeChangedDoc struct {
+	Library string     `json:"library"`
+	Tape    vtlTapeDoc `json:"tape"`
+}
+
+func vtlTapeListCommand() *command {
+	return &command{
+		Name: "list", Summary: "list the tapes of a virtual library",
+		Description: "Lists the tapes with their place, capacity and how much of it is used.",
+		Args:        []arg{libraryArg()},
+		Examples:    []example{{"calypso vtl tape list vtl01", "list them"}},
+		Exits:       []errcode.Exit{errcode.ExitNotFound},
+		Run:         runVTLTapeList,
+	}
+}
+
+func runVTLTapeList(_ context.Context, inv *invocation) error {
+	tapes, err := vtl.NewStore(inv.places).Tapes(inv.arg("LIBRARY"))
+	if err != nil {
+		return err
+	}
+	doc := vtlTapeListDoc{Library: inv.arg("LIBRARY")}
+	t := newTable("barcode", "generation", "location", ">used", ">capacity", "written", "protected")
+	for _, info := range tapes {
+		d := newTapeDoc(info)
+		doc.Tapes = append(doc.Tapes, d)
+		t.row(d.Barcode, d.Generation, d.Location, bytesText(d.UsedBytes), bytesText(d.CapacityBytes), d.Written, d.WriteProtected)
+	}
+	return inv.emit(doc, func(p *page) { p.table(t, "no tapes; 'calypso vtl tape add' makes one") })
+}
+
+func vtlTapeAddCommand() *command {
+	return &command{
+		Name: "add", Summary: "add a blank tape to a virtual library",
+		Description: "Makes a blank tape and puts it into a slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10.",
+		Args:        []arg{libraryArg(), barcodeArg()},
+		Flags: []flag{
+			intFlag("slot", "N", "the slot; without it the first free one"),
+			sizeFlag("tape-size", "capacity; without it the native capacity of the generation"),
+		},
+		Examples: []example{{"calypso vtl tape add vtl01 A00001L8 --slot 3", "a new tape in slot 3"}},
+		Exits:    []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitNoSpace},
+		Mutates:  true,
+		Run:      runVTLTapeAdd,
+	}
+}
+
+func runVTLTapeAdd(ctx context.Context, inv *invocation) (err error) {
+	spec := vtl.TapeSpec{Barcode: inv.arg("BARCODE"), Slot: int(inv.integer("slot")), CapacityBytes: inv.size("tape-size"), DryRun: inv.dryRun}
+	if inv.isSet("slot") && spec.Slot < 1 {
+		return errcode.New(errcode.SlotNotFound, inv.arg("LIBRARY"), "there is no slot %d", spec.Slot)
+	}
+	release, err := inv.lockChanger(ctx, inv.arg("LIBRARY"))
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, release)
+	info, err := vtl.NewStore(inv.places).AddTape(ctx, inv.arg("LIBRARY"), spec)
+	if err != nil {
+		return err
+	}
+	return inv.emitTape("added", "would add", info)
+}
+
+func (inv *invocation) emitTape(done, would string, info vtl.TapeInfo) error {
+	doc := vtlTapeChangedDoc{Library: inv.arg("LIBRARY"), Tape: newTapeDoc(info)}
+	return inv.emit(doc, func(p *page) {
+		verb := done
+		if inv.dryRun {
+			verb = would
+		}
+		p.line("%s %s tape %s (%s, %s)", verb, info.Generation, info.Barcode, info.Location, bytesText(info.CapacityBytes))
+	})
+}
+
+func vtlTapeRemoveCommand() *command {
+	return &command{
+		Name: "remove", Summary: "delete a tape of a virtual library",
+		Description: "Deletes the image of a tape. When it has been written, its barcode must be confirmed. A tape in a drive is not removed.",
+		Args:        []arg{libraryArg(), barcodeArg()},
+		Examples: []example{
+			{"calypso vtl tape remove vtl01 V00009L8", "delete a blank tape"},
+			{"calypso vtl tape remove vtl01 V00009L8 --confirm V00009L8", "delete it with its data"},
+		},
+		Exits:   []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused},
+		Mutates: true, Danger: severe,
+		Run: runVTLTapeRemove,
+	}
+}
+
+func runVTLTapeRemove(ctx context.Context, inv *invocation) (err error) {
+	store := vtl.NewStore(inv.places)
+	library, barcode := inv.arg("LIBRARY"), inv.arg("BARCODE")
+	inv.setObject(barcode)
+	release, err := inv.lockChanger(ctx, library)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, release)
+	info, err := store.Tape(library, barcode)
+	if err != nil {
+		return err
+	}
+	if info.Written {
+		if err := inv.confirmName(ctx, barcode, fmt.Sprintf("destroy the %s on tape %s", bytesText(info.UsedBytes), barcode)); err != nil {
+			return err
+		}
+	}
+	if !inv.dryRun {
+		if err := store.RemoveTape(ctx, library, barcode, true); err != nil {
+			return err
+		}
+	}
+	return inv.emitTape("removed", "would remove", info)
+}
+
+func vtlTapeProtectCommand() *command {
+	return &command{
+		Name: "protect", Summary: "set or clear the write-protect switch of a tape",
+		Description: "Moves the write-protect switch of a cartridge. A cartridge in a drive keeps its switch until it is unloaded.",
+		Args:        []arg{libraryArg(), barcodeArg(), {Name: "SWITCH", Usage: "on or off", Choices: []string{"on", "off"}}},
+		Examples:    []example{{"calypso vtl tape protect vtl01 V00001L8 on", "protect it"}},
+		Exits:       []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy},
+		Mutates:     true,
+		Run:         runVTLTapeProtect,
+	}
+}
+
+func runVTLTapeProtect(ctx context.Context, inv *invocation) (err error) {
+	library, barcode := inv.arg("LIBRARY"), inv.arg("BARCODE")
+	inv.setObject(barcode)
+	release, err := inv.lockChanger(ctx, library)
+	if err != nil {
+		return err
+	}
+	defer closeInto(&err, release)
+	store := vtl.NewStore(inv.places)
+	if !inv.dryRun {
+		if err := store.Protect(ctx, library, barcode, inv.arg("SWITCH") == "on"); err != nil {
+			return err
+		}
+	}
+	info, err := store.Tape(library, barcode)
+	if err != nil {
+		return err
+	}
+	return inv.emitTape("set write protection "+inv.arg("SWITCH")+" on", "would set write protection "+inv.arg("SWITCH")+" on", info)
+}
+
+// releases gives locks back, the last first.
+type releases []*lock.Lock
+
+func (r releases) Close() error {
+	var errs []error
+	for i := len(r) - 1; i >= 0; i-- {
+		errs = append(errs, r[i].Release())
+	}
+	return errors.Join(errs...)
+}
+
+// lockChanger keeps the robot still while the set of tapes changes.
+func (inv *invocation) lockChanger(ctx context.Context, library string) (releases, error) {
+	lib, err := vtl.NewStore(inv.places).Get(library)
+	if err != nil {
+		return nil, err
+	}
+	return inv.lockAll(ctx, "changer-"+lib.Serial)
+}
+
+// lockLibrary takes the changer and every drive.
+func (inv *invocation) lockLibrary(ctx context.Context, lib *vtl.Library) (releases, error) {
+	names := []string{"changer-" + lib.Serial}
+	for _, d := range lib.Drives {
+		names = append(names, device{serial: d.Serial}.lockName())
+	}
+	return inv.lockAll(ctx, names...)
+}
+
+// lockAll takes locks in the order given, which must be the one that all commands keep.
+func (inv *invocation) lockAll(ctx context.Context, names ...string) (releases, error) {
+	var held releases
+	for _, name := range names {
+		l, err := lock.Acquire(ctx, inv.places.RunDir, name, inv.lockTimeout())
+		if err != nil {
+			return nil, errors.Join(err, held.Close())
+		}
+		held = append(held, l)
+	}
+	return held, nil
+}

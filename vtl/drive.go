@@ -1,0 +1,198 @@
+package vtl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"calypso/sys/errcode"
+	"calypso/tape/scsi"
+	"calypso/vtl/image"
+	"calypso/vtl/ssc"
+)
+
+// Drive is a virtual drive that this process plays: a scsi.Transport. Close it, or the next one to
+// open it finds it as after a power cycle.
+type Drive struct {
+	server  *ssc.Server
+	tape    *image.Tape // in the drive; nil: none
+	store   *Store
+	key     driveKey
+	observe bool
+}
+
+// Device is a virtual device that this process plays.
+type Device interface {
+	scsi.Transport
+	io.Closer
+}
+
+var _ Device = (*Drive)(nil)
+
+// OpenDrive plays drive n of a library. The caller holds the drive's lock. Errors:
+// errcode.LibraryNotFound, DriveNotFound, DeviceBusy when this process has it open already, those of
+// image.Open for the cartridge in it.
+func (s *Store) OpenDrive(ctx context.Context, library string, n int) (Device, error) {
+	d, err := s.driveOf(ctx, library, n, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.register(d); err != nil {
+		return nil, errors.Join(err, d.closeTape())
+	}
+	if err := d.save(true); err != nil {
+		s.unregister(d)
+		return nil, errors.Join(err, d.closeTape())
+	}
+	return d, nil
+}
+
+// ObserveDrive plays drive n for looking only: it needs no lock and changes nothing, on the cartridge
+// or in the state of the drive. What it shows may be older than what a process does that uses the
+// drive at the same time.
+func (s *Store) ObserveDrive(ctx context.Context, library string, n int) (Device, error) {
+	d, err := s.driveOf(ctx, library, n, true)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (s *Store) driveOf(ctx context.Context, library string, n int, observe bool) (*Drive, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l, err := s.Get(library)
+	if err != nil {
+		return nil, err
+	}
+	return s.newDrive(l, n, observe)
+}
+
+func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
+	if err := l.Has(Place{InDrive, n}); err != nil {
+		return nil, err
+	}
+	d := &Drive{store: s, key: driveKey{l.Name, n}, observe: observe}
+	var m ssc.Medium
+	if c, ok := l.At(Place{InDrive, n}); ok {
+		tape, err := openTape(l, c.Barcode, observe)
+		if err != nil {
+			return nil, err
+		}
+		d.tape, m = tape, medium{tape}
+	}
+	config := l.Drives[n].config()
+	config.State, config.Observe = readVolatile[ssc.State](s.driveFile(l.Name, n)), observe
+	if config.State != nil && observe {
+		config.State.Dirty = false // another process may be using the drive: that is no power cycle
+	}
+	server, err := ssc.New(config, m)
+	if err != nil {
+		return nil, errors.Join(err, d.closeTape())
+	}
+	d.server = server
+	return d, nil
+}
+
+// openTape opens a cartridge of the library and checks that it is the one its directory says: a mixup
+// of directories would write one tape's data to another.
+func openTape(l *Library, barcode string, readonly bool) (*image.Tape, error) {
+	dir := l.tapeDir(barcode)
+	tape, err := image.Open(dir, readonly)
+	if err != nil {
+		return nil, fmt.Errorf("cartridge %s: %w", barcode, err)
+	}
+	if got := tape.Meta().Barcode; got != barcode {
+		err := errcode.New(errcode.ImageDamaged, dir, "its cartridge memory is that of %s", got)
+		return nil, errors.Join(err, tape.Close())
+	}
+	return tape, nil
+}
+
+func (c DriveConfig) config() ssc.Config {
+	return ssc.Config{Generation: c.Generation, Serial: c.Serial, Vendor: c.Vendor, Product: c.Product, Revision: c.Revision}
+}
+
+// Exec carries out one command; see ssc.Server.
+func (d *Drive) Exec(ctx context.Context, cmd *scsi.Command) error { return d.server.Exec(ctx, cmd) }
+
+// Close makes everything durable and keeps the drive's state for the next one to open it.
+func (d *Drive) Close() error {
+	defer d.store.unregister(d)
+	if d.observe {
+		return d.closeTape()
+	}
+	err := d.server.Flush()
+	return errors.Join(err, d.closeTape(), d.save(false))
+}
+
+func (d *Drive) closeTape() error {
+	if d.tape == nil {
+		return nil
+	}
+	tape := d.tape
+	d.tape = nil
+	return tape.Close()
+}
+
+func (d *Drive) save(dirty bool) error {
+	state := d.server.State()
+	state.Dirty = dirty
+	return writeVolatile(d.store.driveFile(d.key.library, d.key.number), state)
+}
+
+// insert is the robot putting a cartridge into the drive. When it fails the drive is empty.
+func (d *Drive) insert(l *Library, barcode string) error {
+	tape, err := openTape(l, barcode, false)
+	if err != nil {
+		return err
+	}
+	if err := d.server.Insert(medium{tape}, barcode); err != nil {
+		return errors.Join(err, d.server.Remove(), tape.Close())
+	}
+	d.tape = tape
+	return nil
+}
+
+// remove is the robot taking the cartridge out. When it fails the cartridge is still in the drive.
+func (d *Drive) remove() error {
+	if err := d.server.Remove(); err != nil {
+		return err
+	}
+	return d.closeTape()
+}
+
+func (s *Store) register(d *Drive) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[d.key] != nil {
+		return errcode.New(errcode.DeviceBusy, fmt.Sprintf("%s:%d", d.key.library, d.key.number), "this process has it open")
+	}
+	s.open[d.key] = d
+	return nil
+}
+
+func (s *Store) unregister(d *Drive) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[d.key] == d {
+		delete(s.open, d.key)
+	}
+}
+
+// borrow gives the drive for a move: the one this process plays, or one made for the moment, whose
+// state giveBack keeps.
+func (s *Store) borrow(l *Library, n int) (d *Drive, giveBack func() error, err error) {
+	s.mu.Lock()
+	d = s.open[driveKey{l.Name, n}]
+	s.mu.Unlock()
+	if d != nil {
+		return d, func() error { return nil }, nil
+	}
+	if d, err = s.newDrive(l, n, false); err != nil {
+		return nil, nil, err
+	}
+	return d, d.Close, nil
+}
