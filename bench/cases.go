@@ -83,7 +83,7 @@ func benchSmallFiles(s settings) error {
 
 // benchStartup measures the start of the program against a C tool.
 func benchStartup(s settings) error {
-	mine, theirs, err := pair("", "exec "+s.calypso+" version", "exec mtx --help 2>/dev/null || true")
+	mine, theirs, err := pairBy(direct, "", s.calypso+" version", "mtx --help")
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func benchLongTape(s settings) error {
 	if _, err := shell(s.calypso + " -q lto scan -f long:0"); err != nil {
 		return err
 	}
-	list, start, err := pair("", s.calypso+" lto list -f long:0", s.calypso+" version")
+	list, start, err := pairBy(direct, "", s.calypso+" lto list -f long:0", s.calypso+" version")
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func benchLongTape(s settings) error {
 	read := func(file int) string {
 		return fmt.Sprintf("%s -q lto read -f long:0 --file %d --stdout", s.calypso, file)
 	}
-	last, first, err := pair("", read(2*s.archives-1), read(1))
+	last, first, err := pairBy(direct, "", read(2*s.archives-1), read(1))
 	if err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func writeArchives(s settings) error {
 // benchManySlots measures a library of 1,000 slots.
 func benchManySlots(s settings) error {
 	remove := s.calypso + " -q vtl delete wide >/dev/null 2>&1 || true"
-	create, start, err := pair(remove, s.calypso+" -q vtl create wide --slots 1000 --drives 4", s.calypso+" version")
+	create, start, err := pairBy(direct, remove, s.calypso+" -q vtl create wide --slots 1000 --drives 4", s.calypso+" version")
 	if err != nil {
 		return err
 	}
 	over("create a library of 1,000 slots", create, start)
-	show, start, err := pair("", s.calypso+" library show wide --json", s.calypso+" version")
+	show, start, err := pairBy(direct, "", s.calypso+" library show wide --json", s.calypso+" version")
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,14 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -71,21 +73,43 @@ type sample struct {
 
 // shell runs a command line in bash (for its process substitution) and measures its whole tree.
 func shell(line string) (sample, error) {
-	cmd := exec.Command("bash", "-c", "set -o pipefail; "+line)
-	start := time.Now()
-	out, err := cmd.CombinedOutput()
-	s := sample{wall: time.Since(start)}
+	s, out, err := measure(exec.Command("bash", "-c", "set -o pipefail; "+line))
 	if err != nil {
 		return s, fmt.Errorf("%s: %w\n%s", line, err, out)
 	}
+	return s, nil
+}
+
+// direct runs one program without a shell, whatever its exit status: mtx --help ends with 1.
+func direct(words string) (sample, error) {
+	argv := strings.Fields(words)
+	s, _, err := measure(exec.Command(argv[0], argv[1:]...))
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = nil
+	}
+	return s, err
+}
+
+func measure(cmd *exec.Cmd) (sample, []byte, error) {
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	s := sample{wall: time.Since(start)}
+	if cmd.ProcessState == nil {
+		return s, out, err
+	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	s.rss = usage.Maxrss << 10
-	return s, nil
+	return s, out, err
 }
 
 // pair runs ours and the peer's in turn, one uncounted round first, and returns the medians.
 // before is run before each of ours, uncounted; "" is nothing.
 func pair(before, ours, peers string) (mine, peer sample, err error) {
+	return pairBy(shell, before, ours, peers)
+}
+
+func pairBy(run func(string) (sample, error), before, ours, peers string) (mine, peer sample, err error) {
 	var a, b []sample
 	for i := range runs + 1 {
 		if before != "" {
@@ -93,11 +117,11 @@ func pair(before, ours, peers string) (mine, peer sample, err error) {
 				return mine, peer, err
 			}
 		}
-		x, err := shell(ours)
+		x, err := run(ours)
 		if err != nil {
 			return mine, peer, err
 		}
-		y, err := shell(peers)
+		y, err := run(peers)
 		if err != nil {
 			return mine, peer, err
 		}

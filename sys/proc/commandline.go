@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,7 +15,9 @@ const maxCommandLine = 200
 
 // secretFlag matches flags whose value would be a secret. calypso has none by contract (secrets
 // come from files, descriptors and prompts); this stands against the one that is mistyped.
-var secretFlag = regexp.MustCompile(`(?i)^--?[a-z-]*(password|passwd|passphrase|secret|token)$`)
+var secretFlag = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^--?[a-z-]*(password|passwd|passphrase|secret|token)$`)
+})
 
 // CommandLine shows argv to a person: the program without its directory, arguments quoted where
 // they hold blanks or control characters, values of secret flags as "***", at most 200 bytes.
@@ -35,7 +38,7 @@ func Redact(argv []string) []string {
 	hide := false
 	for i, arg := range argv {
 		flag, _, inline := strings.Cut(arg, "=")
-		secret := secretFlag.MatchString(flag)
+		secret := secretFlag().MatchString(flag)
 		switch {
 		case hide:
 			arg = "***"

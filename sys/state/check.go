@@ -35,9 +35,9 @@ var (
 
 	// decimal is an integer as people write one: no leading zero (010 is 8 in YAML 1.1), no base
 	// prefix, no '_'.
-	decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+	decimal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`) })
 	// fraction is the same with a fraction and an exponent: no .inf, no .nan.
-	fraction = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+	fraction = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`) })
 )
 
 // check compares a node with the type it will be decoded into and gives the first flaw. key names

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -105,7 +106,7 @@ func scalar(tag, value string) *yaml.Node {
 
 // floatNode takes the tag that the text resolves to, so that none is written.
 func floatNode(text string) *yaml.Node {
-	if decimal.MatchString(text) {
+	if decimal().MatchString(text) {
 		return scalar("!!int", text)
 	}
 	return scalar("!!float", text)
@@ -113,7 +114,9 @@ func floatNode(text string) *yaml.Node {
 
 var (
 	// word is a text that needs no quotes in any YAML: it cannot be a number, an indicator, a comment.
-	word = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*$`)
+	word = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*$`)
+	})
 	// reserved are the words that are no texts in YAML 1.1 or 1.2.
 	reserved = map[string]bool{"null": true, "true": true, "false": true, "yes": true, "no": true, "on": true, "off": true, "y": true, "n": true}
 )
@@ -123,7 +126,7 @@ func textNode(text string) *yaml.Node {
 		return scalar("!!binary", base64.StdEncoding.EncodeToString([]byte(text)))
 	}
 	node := scalar("!!str", text)
-	if !word.MatchString(text) || reserved[strings.ToLower(text)] {
+	if !word().MatchString(text) || reserved[strings.ToLower(text)] {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -138,7 +139,7 @@ func checkSchema(path string, root *yaml.Node, current int) error {
 
 func checkVersion(path string, node *yaml.Node, current int) error {
 	version, err := strconv.Atoi(node.Value)
-	if node.Kind != yaml.ScalarNode || err != nil || !decimal.MatchString(node.Value) || version < 1 {
+	if node.Kind != yaml.ScalarNode || err != nil || !decimal().MatchString(node.Value) || version < 1 {
 		return invalid(path, node.Line, "key %q: %q is not a version", schemaKey, node.Value)
 	}
 	if version > current {
@@ -156,7 +157,7 @@ func invalid(path string, line int, format string, args ...any) *errcode.Error {
 }
 
 // yamlLine finds the line in the messages of yaml.v3, "yaml: line 3: …" and "line 3: …".
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^line (\d+): `) })
 
 // yamlError turns an error of yaml.v3 into ours, its first complaint with its line.
 func yamlError(path string, err error) error {
@@ -166,7 +167,7 @@ func yamlError(path string, err error) error {
 		msg = several.Errors[0]
 	}
 	line := 0
-	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+	if m := yamlLine().FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		msg = strings.TrimPrefix(msg, m[0])
 	}

@@ -34,7 +34,7 @@ func checkScalar(n *yaml.Node, t reflect.Type, key string) *flaw {
 }
 
 func checkInt(n *yaml.Node, key string, parse func(string) error) *flaw {
-	if tag := n.ShortTag(); tag != "!!int" || !decimal.MatchString(n.Value) {
+	if tag := n.ShortTag(); tag != "!!int" || !decimal().MatchString(n.Value) {
 		return flawAt(n, key, "%q is not a plain decimal integer", n.Value)
 	}
 	if err := parse(n.Value); err != nil {
@@ -45,7 +45,7 @@ func checkInt(n *yaml.Node, key string, parse func(string) error) *flaw {
 
 func checkFloat(n *yaml.Node, t reflect.Type, key string) *flaw {
 	// 1e999 has the tag of a text: yaml.v3 gives it no number.
-	if n.Style != 0 || !fraction.MatchString(n.Value) {
+	if n.Style != 0 || !fraction().MatchString(n.Value) {
 		return flawAt(n, key, "%q is not a plain decimal number", n.Value)
 	}
 	if _, err := strconv.ParseFloat(n.Value, t.Bits()); err != nil {

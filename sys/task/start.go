@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -176,12 +177,12 @@ func unitArgs(spec Spec, r *Record) []string {
 }
 
 // plainWord is a group or a verb of the command tree.
-var plainWord = regexp.MustCompile(`^[a-z-]+$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z-]+$`) })
 
 // firstWords is the group and the verb: what follows may be anything, and a description is one line.
 func firstWords(args []string) []string {
 	n := 0
-	for n < min(2, len(args)) && plainWord.MatchString(args[n]) && args[n][0] != '-' {
+	for n < min(2, len(args)) && plainWord().MatchString(args[n]) && args[n][0] != '-' {
 		n++
 	}
 	return args[:n]

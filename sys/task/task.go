@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"calypso/sys/errcode"
@@ -75,7 +76,7 @@ func NewStore(stateDir string) *Store {
 }
 
 // idForm is what an ID looks like; anything else would be a path.
-var idForm = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$`)
+var idForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$`) })
 
 func (s *Store) recordPath(id string) string { return filepath.Join(s.dir, id+".yaml") }
 
@@ -93,7 +94,7 @@ func (s *Store) List() ([]Record, error) {
 	var problems error
 	for _, e := range entries {
 		id, isRecord := strings.CutSuffix(e.Name(), ".yaml")
-		if !isRecord || !idForm.MatchString(id) {
+		if !isRecord || !idForm().MatchString(id) {
 			continue
 		}
 		r, err := s.Show(id)
@@ -109,7 +110,7 @@ func (s *Store) List() ([]Record, error) {
 
 // Show gives one task. The error is errcode.TaskNotFound, or that of state.ReadYAML.
 func (s *Store) Show(id string) (*Record, error) {
-	if !idForm.MatchString(id) {
+	if !idForm().MatchString(id) {
 		return nil, notFound(id)
 	}
 	var r Record

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"calypso/sys/errcode"
 )
@@ -166,12 +167,12 @@ func (f Found) code() errcode.Code {
 	return errcode.MediaForeignLabel
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`) })
 
 // confirmFlag gives the flag as a shell takes it: names from foreign labels may hold spaces and
 // quotes, or begin like a flag.
 func confirmFlag(name string) string {
-	if !plainWord.MatchString(name) {
+	if !plainWord().MatchString(name) {
 		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 	}
 	if strings.HasPrefix(strings.Trim(name, "'"), "-") {

@@ -19,6 +19,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -51,8 +52,10 @@ var (
 	// ErrDamaged says that a block is a calypso label that cannot be trusted.
 	ErrDamaged = errors.New("calypso label damaged")
 
-	volumePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`)
-	uuidPattern   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	volumePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`) })
+	uuidPattern   = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	})
 )
 
 // Label is calypso's label of one cartridge.
@@ -87,7 +90,7 @@ func newUUID() string {
 // beginning with a letter or digit, so that it is a safe file name and a safe word in a shell.
 // The error is errcode.NameInvalid.
 func CheckVolume(name string) error {
-	if !volumePattern.MatchString(name) {
+	if !volumePattern().MatchString(name) {
 		return errcode.New(errcode.NameInvalid, fmt.Sprintf("%q", name), "not a volume name")
 	}
 	return nil
@@ -99,7 +102,7 @@ func (l Label) Validate() error {
 		return err
 	}
 	switch {
-	case !uuidPattern.MatchString(l.UUID):
+	case !uuidPattern().MatchString(l.UUID):
 		return fmt.Errorf("uuid %q: not lower-case 8-4-4-4-12 hexadecimal", l.UUID)
 	case l.Created.Unix() < 0 || l.Created.Year() > 9999:
 		return fmt.Errorf("created %v: not a date of this era", l.Created)
