@@ -152,7 +152,7 @@ var table = []Entry{
 	{MediaUnlabelled, ExitRefused, "the cartridge is blank and has no label; nothing was written", "label it with 'calypso lto label'"},
 	{MediaForeignLabel, ExitRefused, "the cartridge belongs to other software; nothing was written", "use another cartridge, or name this one with --confirm if its data may be destroyed"},
 	{MediaUnknownData, ExitRefused, "the cartridge holds data that calypso does not know; nothing was written", "use another cartridge, or name this one with --confirm if its data may be destroyed"},
-	{MediaLabelled, ExitRefused, "the cartridge has a calypso label already; nothing was written", "use --overwrite with --confirm NAME if its data may be destroyed"},
+	{MediaLabelled, ExitRefused, "the cartridge has a calypso label already; nothing was written", "use another cartridge, or --confirm NAME if its data may be destroyed"},
 	{MediaLabelMismatch, ExitMismatch, "the label on the tape is not the barcode of the cartridge", "check which cartridge this is; the label names it if the sticker is wrong"},
 	{MediaCatalogMismatch, ExitMismatch, "the catalog describes another cartridge of the same name", "rebuild the catalog of this cartridge with 'calypso lto scan'"},
 	{MediaNotFound, ExitNotFound, "the catalog has no such cartridge", "see 'calypso media list'; 'calypso lto scan' adds one"},

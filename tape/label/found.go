@@ -149,7 +149,7 @@ func (f Found) Err(object, barcode string) error {
 	e.Err = f.Cause
 	confirm := confirmFlag(f.ConfirmName(barcode))
 	if f.Kind == Calypso {
-		return e.WithHint("use another cartridge, or --overwrite %s if its data may be destroyed", confirm)
+		return e.WithHint("use another cartridge, or %s if its data may be destroyed", confirm)
 	}
 	return e.WithHint("use another cartridge, or add %s if its data may be destroyed", confirm)
 }

@@ -29,7 +29,7 @@ func TestErr(t *testing.T) {
 			"use another cartridge, or add --confirm A00001L8 if its data may be destroyed"},
 		{"calypso", "Z00001L8", errcode.MediaLabelled,
 			`vtl01:0: the tape holds a Calypso volume "V00001L8" (labelled 2026-01-02)`,
-			"use another cartridge, or --overwrite --confirm V00001L8 if its data may be destroyed"},
+			"use another cartridge, or --confirm V00001L8 if its data may be destroyed"},
 		{"tar-gnu", "Z00001L8", errcode.MediaForeignLabel,
 			"vtl01:0: the tape holds a tar archive (GNU tar, first member hello.txt)",
 			"use another cartridge, or add --confirm Z00001L8 if its data may be destroyed"},
