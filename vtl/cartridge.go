@@ -52,14 +52,20 @@ func (s *Store) AddTape(ctx context.Context, library string, spec TapeSpec) (Tap
 		}
 		return s.addTape(ctx, l, Cartridge{Barcode: spec.Barcode, At: at, Home: at}, spec.CapacityBytes)
 	}
+	attention := spc.MediumChanged
+	if spec.IOSlot != 0 {
+		attention = spc.ImportExportAccessed
+	}
 	if !spec.DryRun {
-		return info, s.changeTapes(ctx, library, spc.MediumChanged, add)
+		err := s.changeTapes(ctx, library, attention, add)
+		return info, err
 	}
 	l, err := s.Get(library)
 	if err != nil {
 		return info, err
 	}
-	return info, add(l)
+	err = add(l)
+	return info, err
 }
 
 // changeTapes lets do change the cartridges of a library, after a removal that was interrupted is

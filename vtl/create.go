@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -319,17 +320,33 @@ func buildTapes(ctx context.Context, l *Library, spec CreateSpec) error {
 	if err := os.Mkdir(l.tapesDir(), 0o750); err != nil {
 		return err
 	}
-	for _, c := range l.Cartridges {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := createImage(l, c.Barcode, spec.TapeSizeBytes); err != nil {
-			return err
-		}
-		step("image")
+	if err := createImages(ctx, l, spec.TapeSizeBytes); err != nil {
+		return err
 	}
+	step("images")
 	// One sync for all files: thousands of them one by one would take minutes.
 	return syncFileSystem(l.dir())
+}
+
+// createWorkers make images side by side: what takes time is the file system's journal.
+const createWorkers = 8
+
+func createImages(ctx context.Context, l *Library, bytes int64) error {
+	var wg sync.WaitGroup
+	failed := make([]error, createWorkers)
+	for w := range createWorkers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := w; i < len(l.Cartridges) && failed[w] == nil; i += createWorkers {
+				if failed[w] = ctx.Err(); failed[w] == nil {
+					failed[w] = createImage(l, l.Cartridges[i].Barcode, bytes)
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	return errors.Join(failed...)
 }
 
 func createImage(l *Library, barcode string, bytes int64) error {

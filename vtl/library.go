@@ -144,7 +144,7 @@ func (l *Library) check() error {
 		return fmt.Errorf("io_slots: %d is not 0 to %d", l.IOSlots, maxMailSlots)
 	case len(l.Drives) > maxDrives:
 		return fmt.Errorf("%d drives are more than %d", len(l.Drives), maxDrives)
-	case !serialRule.MatchString(l.Serial):
+	case !serialRule().MatchString(l.Serial):
 		return fmt.Errorf("serial %q is not 1 to 32 of A-Z and 0-9", l.Serial)
 	}
 	if err := l.checkDrives(); err != nil {
@@ -167,7 +167,7 @@ func (l *Library) checkDrives() error {
 		if !isGeneration(d.Generation) {
 			return fmt.Errorf("drive %d: generation %q is not known", i, d.Generation)
 		}
-		if !serialRule.MatchString(d.Serial) || serials[d.Serial] {
+		if !serialRule().MatchString(d.Serial) || serials[d.Serial] {
 			return fmt.Errorf("drive %d: serial %q is not 1 to 32 of A-Z and 0-9, or there twice", i, d.Serial)
 		}
 		if len(d.Vendor) > 8 || len(d.Product) > 16 || len(d.Revision) > 4 {

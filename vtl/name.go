@@ -3,15 +3,16 @@ package vtl
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"calypso/sys/errcode"
 	"calypso/vtl/image"
 )
 
 var (
-	nameRule    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`)
-	barcodeRule = regexp.MustCompile(`^[A-Z0-9]{8}$`)
-	prefixRule  = regexp.MustCompile(`^[A-Z0-9]{1,5}$`)
+	nameRule    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`) })
+	barcodeRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{8}$`) })
+	prefixRule  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{1,5}$`) })
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // CheckName refuses what cannot be the name of a library, with errcode.NameInvalid. Names are file
 // names and command arguments: none leads out of a directory or looks like a flag.
 func CheckName(name string) error {
-	if !nameRule.MatchString(name) {
+	if !nameRule().MatchString(name) {
 		return errcode.New(errcode.NameInvalid, shorten(name), "not a name for a library")
 	}
 	return nil
@@ -46,7 +47,7 @@ func CheckBarcode(code string) (g image.Generation, worm bool, err error) {
 	if strings.HasPrefix(code, cleaningPrefix) {
 		return bad("%s begins the barcodes of cleaning cartridges, which a virtual drive has no use for", cleaningPrefix)
 	}
-	if !barcodeRule.MatchString(code) {
+	if !barcodeRule().MatchString(code) {
 		return bad("not 8 characters of A-Z and 0-9")
 	}
 	id := code[volumeLength:]
@@ -58,7 +59,7 @@ func CheckBarcode(code string) (g image.Generation, worm bool, err error) {
 }
 
 func checkPrefix(prefix string) error {
-	if !prefixRule.MatchString(prefix) || strings.HasPrefix(prefix, cleaningPrefix) {
+	if !prefixRule().MatchString(prefix) || strings.HasPrefix(prefix, cleaningPrefix) {
 		return errcode.New(errcode.BarcodeInvalid, shorten(prefix), "not a prefix for barcodes").
 			WithHint("use 1 to 5 of A-Z and 0-9, not beginning with %s", cleaningPrefix)
 	}

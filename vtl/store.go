@@ -18,7 +18,7 @@ import (
 	"calypso/sys/state"
 )
 
-var serialRule = regexp.MustCompile(`^[A-Z0-9]{1,32}$`)
+var serialRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{1,32}$`) })
 
 // Store is where the libraries of a machine are. It is safe for concurrent use.
 type Store struct {

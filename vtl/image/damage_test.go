@@ -233,3 +233,51 @@ func TestForeignMarks(t *testing.T) {
 		t.Fatalf("%q, %v", buf[:n], err)
 	}
 }
+
+// A block that became filemarks, or the other way round, is seen when the tape is walked: else files
+// would be miscounted without a word.
+func TestChangedKindIsDamage(t *testing.T) {
+	for name, change := range map[string]struct{ old, new string }{
+		"block to filemarks": {"\x04\x00\x00\x00AAAA\x04\x00\x00\x00", strings.Repeat("\x00", 12)},
+		"filemarks to block": {strings.Repeat("\x00", 12), "\x04\x00\x00\x00AAAA\x04\x00\x00\x00"},
+	} {
+		dir := filled(t, [][]byte{[]byte("AAAA"), []byte("BBBB"), nil, nil, nil, []byte("CC")})
+		path := filepath.Join(dir, dataName)
+		data, _ := os.ReadFile(path)
+		changed := strings.Replace(string(data), change.old, change.new, 1)
+		if err := errors.Join(os.WriteFile(path, []byte(changed), 0o600), os.Remove(filepath.Join(dir, indexName))); err != nil {
+			t.Fatal(err)
+		}
+		tape := open(t, dir, true)
+		if changed == string(data) || !errors.Is(tape.Damaged(), ErrDamaged) {
+			t.Errorf("%s: %v, %d filemarks", name, tape.Damaged(), tape.Filemarks())
+		}
+		closeTape(t, tape)
+	}
+}
+
+// An image that was replaced by another of the same size, with the sidecars of the old one beside it.
+func TestForeignIndexIsNotBelieved(t *testing.T) {
+	dir := filled(t, [][]byte{[]byte("AA"), []byte("AAAAAAAAAA"), []byte("AA")})
+	other := filled(t, [][]byte{[]byte("BB"), []byte("BB"), nil, nil, []byte("BB")})
+	data, _ := os.ReadFile(filepath.Join(other, dataName))
+	if err := os.WriteFile(filepath.Join(dir, dataName), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tape := open(t, dir, true)
+	if !errors.Is(tape.Damaged(), ErrDamaged) {
+		t.Errorf("the index of another tape is believed: %d objects", tape.Objects())
+	}
+	closeTape(t, tape)
+	if err := os.Remove(filepath.Join(dir, crcName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, indexName)); err != nil {
+		t.Fatal(err)
+	}
+	tape = open(t, dir, true)
+	defer closeTape(t, tape)
+	if tape.Objects() != 5 || tape.Damaged() != nil {
+		t.Errorf("without the old sidecars: %d objects, %v", tape.Objects(), tape.Damaged())
+	}
+}

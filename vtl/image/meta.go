@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"calypso/sys/errcode"
@@ -150,29 +151,37 @@ func encodeMeta(m Meta) ([]byte, error) {
 var errNewer = errors.New("written by a newer version")
 
 func decodeMeta(data []byte) (Meta, error) {
-	var version struct {
-		SchemaVersion int `json:"schema_version"`
-	}
-	if err := json.Unmarshal(data, &version); err != nil {
-		return Meta{}, err
-	}
-	if version.SchemaVersion > metaSchema {
-		return Meta{}, fmt.Errorf("schema_version %d: %w", version.SchemaVersion, errNewer)
-	}
-	if version.SchemaVersion < 1 {
-		return Meta{}, fmt.Errorf("schema_version %d is not a version", version.SchemaVersion)
-	}
 	var f metaFile
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&f); err != nil {
-		return Meta{}, err
+	err := decoder.Decode(&f)
+	if _, more := decoder.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("something follows the object")
+	}
+	if err != nil || f.SchemaVersion != metaSchema {
+		return Meta{}, errors.Join(checkVersion(data), err)
 	}
 	m, err := f.meta()
 	if err != nil {
 		return Meta{}, err
 	}
 	return m, m.check()
+}
+
+// checkVersion looks at the version alone: a newer form need not be one that can be decoded.
+func checkVersion(data []byte) error {
+	var v struct {
+		SchemaVersion int `json:"schema_version"`
+	}
+	switch err := json.Unmarshal(data, &v); {
+	case err != nil:
+		return err
+	case v.SchemaVersion > metaSchema:
+		return fmt.Errorf("schema_version %d: %w", v.SchemaVersion, errNewer)
+	case v.SchemaVersion < 1:
+		return fmt.Errorf("schema_version %d is not a version", v.SchemaVersion)
+	}
+	return nil
 }
 
 func (f metaFile) meta() (Meta, error) {
@@ -216,8 +225,8 @@ func (a attributeFile) attribute() (Attribute, error) {
 }
 
 var (
-	printable = regexp.MustCompile(`^[!-~]{1,32}$`)
-	date      = regexp.MustCompile(`^[0-9]{8}$`)
+	printable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,32}$`) })
+	date      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{8}$`) })
 )
 
 // check holds what the rest of the package relies on, for values that come from a file or a caller.
@@ -228,11 +237,11 @@ func (m *Meta) check() error {
 		return fmt.Errorf("generation %q is not known", m.Generation)
 	case generation.DensityCode != m.DensityCode:
 		return fmt.Errorf("density code %02X is not that of %s", m.DensityCode, m.Generation)
-	case !printable.MatchString(m.Barcode):
+	case !printable().MatchString(m.Barcode):
 		return fmt.Errorf("barcode %q is not 1 to 32 printable characters", m.Barcode)
 	case len(m.MediumSerial) > 32 || len(m.Manufacturer) > 8:
 		return errors.New("medium serial number or manufacturer too long")
-	case !date.MatchString(m.ManufactureDate):
+	case !date().MatchString(m.ManufactureDate):
 		return fmt.Errorf("manufacture date %q is not YYYYMMDD", m.ManufactureDate)
 	case m.CapacityBytes < 1 || m.CapacityBytes > m.NativeCapacityBytes || m.NativeCapacityBytes > 1<<56:
 		return fmt.Errorf("capacity of %d of %d bytes is impossible", m.CapacityBytes, m.NativeCapacityBytes)

@@ -125,7 +125,7 @@ func (t *Tape) scan(promised int64) error {
 		}
 		p.off, p.word = where, word
 		end := where + size(word)
-		if known(word) && end > t.size && t.chain.objects >= promised && t.isTorn(p) {
+		if known(word) && end > t.size && t.isTorn(p) {
 			t.finishScan(promised, true)
 			return nil
 		}

@@ -179,10 +179,13 @@ func (t *Tape) cutSidecars(p place) error {
 	return t.dropIndex()
 }
 
+// pwritev is a variable so that the tests can have a full disk.
+var pwritev = unix.Pwritev
+
 // writeParts writes all parts from off on.
 func writeParts(f *os.File, off int64, parts ...[]byte) error {
 	for {
-		n, err := unix.Pwritev(int(f.Fd()), parts, off)
+		n, err := pwritev(int(f.Fd()), parts, off)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
