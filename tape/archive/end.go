@@ -36,6 +36,9 @@ func (w *writer) findEnd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.tellWhole(ctx); err != nil {
+		return err
+	}
 	if err := w.tape.SpaceEOD(ctx); err != nil {
 		return err
 	}
@@ -175,8 +178,11 @@ func (w *writer) unfinished(ctx context.Context, end endState) (*Manifest, error
 		return w.describeTorn(ctx, h, after)
 	case errors.Is(h.unread, io.ErrUnexpectedEOF):
 		return w.describeBefore(ctx, h)
-	case h.unread != nil, h.manifest.fileBlocks(h) == after-h.block:
-		return nil, nil // whole; a damaged one is no reason to write a second
+	case h.unread != nil:
+		return nil, nil // a damaged one is no reason to write a second
+	case h.manifest.fileBlocks(h) == after-h.block:
+		w.whole = Closed{Manifest: *h.manifest, ManifestFile: h.file}
+		return nil, nil
 	}
 	cut := *h.manifest // its text is whole, its list is not
 	return &cut, nil
@@ -243,7 +249,28 @@ func (w *writer) describeTorn(ctx context.Context, h fileHead, after int64) (*Ma
 	if m.Blocks == 0 {
 		return m, nil
 	}
-	return m, w.measureTorn(ctx, m, h)
+	if err := w.measureTorn(ctx, m, h); err != nil {
+		return nil, err
+	}
+	if known := w.knownTorn(m); known != nil {
+		return known, nil
+	}
+	return m, nil
+}
+
+// knownTorn gives what the catalog knows of a torn archive, if it describes just what was found: it has
+// the checksum.
+func (w *writer) knownTorn(found *Manifest) *Manifest {
+	t := w.o.Torn
+	if t == nil || t.Manifest == nil {
+		return nil
+	}
+	m := *t.Manifest
+	same := m.File == found.File && m.FirstBlock == found.FirstBlock && m.Blocks == found.Blocks && m.SizeBytes == found.SizeBytes
+	if !same || m.Complete || !w.ours(&m) || m.Validate() != nil {
+		return nil
+	}
+	return &m
 }
 
 // measureTorn finds the size of a torn archive from its first and last block.
@@ -276,7 +303,30 @@ func (w *writer) closeTorn(ctx context.Context, m Manifest) error {
 	if err != nil {
 		return err
 	}
-	w.closed = append(w.closed, Closed{Manifest: e.manifest, ManifestFile: w.at.file})
+	c := Closed{Manifest: e.manifest, ManifestFile: w.at.file}
+	w.closed = append(w.closed, c)
 	w.at = place{w.at.file + 1, w.at.block + blocks + 1}
-	return nil
+	return w.tellClosed(c, nil)
+}
+
+// tellWhole tells of the archive whose writer died when all of it was on the tape: the catalog does not
+// have it yet.
+func (w *writer) tellWhole(ctx context.Context) error {
+	if w.o.Torn == nil || w.whole.ManifestFile == 0 || w.whole.Manifest.File != w.o.Torn.File {
+		return nil
+	}
+	if err := w.tape.LocateFile(ctx, w.whole.ManifestFile); err != nil {
+		return err
+	}
+	// A list that cannot be read is no reason not to write: it is on the tape for who wants it.
+	_, members, _ := loadManifest(ctx, w.tape, w.o.MemberSpool)
+	defer members.Close()
+	return w.tellClosed(w.whole, members)
+}
+
+func (w *writer) tellClosed(c Closed, members *MemberList) error {
+	if w.o.OnClosed == nil {
+		return nil
+	}
+	return w.o.OnClosed(c, members)
 }

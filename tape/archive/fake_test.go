@@ -27,7 +27,6 @@ type fakeTape struct {
 
 	killAfter int            // commands that change the tape until errDead; -1: never
 	readFault map[int]error  // by object
-	failWrite map[int]error  // by object
 	onWrite   func(n int)    // called before the n-th object is written
 	delay     time.Duration  // of each write
 	commands  map[string]int // how many of each
@@ -52,9 +51,6 @@ func (f *fakeTape) enter(ctx context.Context, op string) (func(), error) {
 }
 
 func (f *fakeTape) put(p []byte, size int64) (bool, error) {
-	if err := f.failWrite[f.at]; err != nil {
-		return false, err
-	}
 	f.cut()
 	if f.capacity > 0 && f.used+size > f.capacity {
 		return false, errcode.New(errcode.TapeFull, "fake", "end of medium")

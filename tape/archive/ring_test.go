@@ -142,8 +142,10 @@ func TestRingWatermarks(t *testing.T) {
 		take()
 		close(again)
 	}()
-	for r.stopCount() == 0 {
-		time.Sleep(time.Millisecond)
+	for deadline := time.Now().Add(time.Minute); r.stopCount() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the drive does not stop at the low mark")
+		}
 	}
 	fill(39)
 	select {

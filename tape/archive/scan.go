@@ -9,6 +9,7 @@ import (
 	"calypso/sys/errcode"
 	"calypso/tape"
 	"calypso/tape/label"
+	"calypso/tape/scsi"
 )
 
 // ScanResult is what a tape tells of itself.
@@ -125,6 +126,13 @@ func passed(pos tape.Position, file, block int64) int64 {
 	return n
 }
 
+// unreadable tells an error of the medium at this place. The sense says so: an embedded drive's error has
+// the code of what is wrong with its image.
+func unreadable(err error) bool {
+	sense, answered := scsi.SenseOf(err)
+	return answered && sense.Key == scsi.MediumError || errcode.Of(err) == errcode.TapeMediumError
+}
+
 // oneFile looks at the file that the tape stands before and goes behind it; false at the end.
 func (s *scanner) oneFile(ctx context.Context, pos tape.Position) (bool, error) {
 	first, err := readBlock(ctx, s.tape, s.buf)
@@ -137,8 +145,11 @@ func (s *scanner) oneFile(ctx context.Context, pos tape.Position) (bool, error) 
 	case errors.Is(err, tape.ErrFilemark):
 		s.archive(pos, nil) // an empty file
 		return true, nil
-	case errcode.Of(err) == errcode.TapeMediumError:
+	case unreadable(err):
 		s.damaged(pos.File, err)
+		if s.pending == nil { // most likely an archive: its manifest behind it may be whole
+			s.archive(pos, nil)
+		}
 		return true, s.recover(ctx, pos)
 	case err != nil:
 		return false, err

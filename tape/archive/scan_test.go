@@ -179,6 +179,22 @@ func TestManifestAsArchive(t *testing.T) {
 	}
 }
 
+// TestManifestAsTornArchive: such a copy that a killed writer left is closed as any archive is.
+func TestManifestAsTornArchive(t *testing.T) {
+	d := labelledTape(t)
+	mustWrite(t, d, streamSource("a", []byte("a")))
+	manifest := d.file(2)
+	mustWrite(t, d, streamSource("copy", manifest))
+	d.objects = d.objects[:len(d.objects)-2] // the filemark behind the copy is the last object
+	res := mustWrite(t, d, streamSource("next", []byte("next")))
+	if len(res.Closed) != 1 || res.Closed[0].Manifest.File != 3 || res.Closed[0].Manifest.SizeBytes != int64(len(manifest)) {
+		t.Errorf("%+v", res)
+	}
+	if s := mustScan(t, d); s.Archives != 3 || len(s.Torn) != 0 {
+		t.Errorf("%+v", s.ScanResult)
+	}
+}
+
 // TestKillAnywhere kills the writer after every object that it puts on the tape: while it writes an
 // archive, its manifest, and while it closes what another left. Earlier archives stay readable, the
 // scan reports the torn one, the next write closes it and goes on behind it.

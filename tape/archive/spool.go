@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"calypso/tape/archive/flat"
 	"calypso/tape/archive/pax"
 )
@@ -29,6 +31,14 @@ func (l *MemberList) Open() io.ReadCloser {
 	return io.NopCloser(io.NewSectionReader(l.file, 0, l.Bytes))
 }
 
+// Reader is Open for who takes nil for no list: a nil list gives one.
+func (l *MemberList) Reader() io.Reader {
+	if l == nil {
+		return nil
+	}
+	return l.Open()
+}
+
 // Close gives the disk space back. A nil list can be closed.
 func (l *MemberList) Close() error {
 	if l == nil || l.file == nil {
@@ -37,8 +47,15 @@ func (l *MemberList) Close() error {
 	return l.file.Close()
 }
 
-// namelessFile makes a temporary file in dir and takes its name away.
+// namelessFile makes a temporary file in dir that never has a name, or loses it at once where the file
+// system cannot do that.
 func namelessFile(dir string) (*os.File, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	if f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600); err == nil {
+		return f, nil
+	}
 	f, err := os.CreateTemp(dir, ".members-*")
 	if err != nil {
 		return nil, fmt.Errorf("member list: %w", err)
@@ -139,7 +156,7 @@ func (s *spool) cut(size int64) error {
 		if err != nil {
 			return err
 		}
-		if m.Offset > size {
+		if m.Offset+m.Length > size {
 			break
 		}
 		from.bytes += int64(len(line))

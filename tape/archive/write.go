@@ -56,7 +56,11 @@ type WriteOptions struct {
 
 	// OnStart is called when the tape is positioned, before the first byte is written. Its error
 	// ends the writing with the tape as it was.
-	OnStart  func(file, firstBlock int64) error
+	OnStart func(file, firstBlock int64) error
+	// OnClosed is called before OnStart for an archive of an earlier writer that has its manifest on
+	// the tape now: one that this Write closed, or Torn when its writer died after it had closed it
+	// itself; then members is its list, nil when there is none. Its error ends the writing.
+	OnClosed func(c Closed, members *MemberList) error
 	Progress func(Progress) // at most five times a second
 	// Torn names the archive that a writer left unfinished, if the catalog knows; see findEnd.
 	Torn *TornArchive
@@ -70,6 +74,9 @@ type TornArchive struct {
 	Name    string
 	Host    string
 	Started time.Time
+	// Manifest is the whole of it when the writer lived to say so but could not write it, as on a full
+	// disk; nil: not known. It counts when it fits what is on the tape.
+	Manifest *Manifest
 }
 
 // WriteResult is what was done. It comes with an error too when there is something to say: when
@@ -128,6 +135,7 @@ type writer struct {
 	moving       time.Time // when the tape was in place
 	at           place
 	closed       []Closed
+	whole        Closed // the last manifest on the tape, if it is one and whole
 	blocks       int64
 	bytes        int64
 	state        []byte // of the hash after the last block on tape

@@ -28,6 +28,9 @@ func (s *Store) Rebuild(volume string) (*Rebuild, error) {
 	if err := os.MkdirAll(s.volumeDir(volume), dirPerm); err != nil {
 		return nil, err
 	}
+	if err := sweepTemporary(s.volumeDir(volume)); err != nil {
+		return nil, err
+	}
 	staging, err := os.MkdirTemp(s.volumeDir(volume), rebuildPrefix)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,9 @@ func (s *Store) Begin(ctx context.Context, volume string, w InFlight) (died *InF
 	if err != nil || died == nil {
 		return nil, err
 	}
+	if err := sweepTemporary(s.volumeDir(volume)); err != nil {
+		return nil, err
+	}
 	if _, err := s.Archive(volume, died.File); err == nil {
 		return nil, nil // it was recorded; only the announcement was left
 	}
@@ -67,9 +70,13 @@ func (s *Store) Finish(ctx context.Context, volume string, a Archive, members io
 	return s.record(ctx, volume, a, members, func(c *Cartridge) { c.Writing = nil })
 }
 
-// Add records an archive beside an announcement, such as one of a dead writer that was closed.
-func (s *Store) Add(ctx context.Context, volume string, a Archive) error {
-	return s.record(ctx, volume, a, nil, func(*Cartridge) {})
+// Add records an archive beside an announcement of another, such as one of a dead writer that was closed.
+func (s *Store) Add(ctx context.Context, volume string, a Archive, members io.Reader) error {
+	return s.record(ctx, volume, a, members, func(c *Cartridge) {
+		if c.Writing != nil && c.Writing.File == a.File {
+			c.Writing = nil
+		}
+	})
 }
 
 func (s *Store) record(ctx context.Context, volume string, a Archive, members io.Reader, change func(*Cartridge)) error {
@@ -142,6 +149,16 @@ func sweep(dir string, keep map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// sweepTemporary removes what a writer or scanner that was killed left. Who calls it has the drive, and
+// with it the cartridge and its directory, for itself.
+func sweepTemporary(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, ".*"))
+	for _, name := range names {
+		err = errors.Join(err, os.RemoveAll(name))
+	}
+	return err
 }
 
 func (s *Store) membersPath(volume string, file int64) string {
