@@ -42,6 +42,9 @@ func (inv *invocation) findDrive() (device, error) {
 	if library, number, ok := cutDriveName(name); ok {
 		return libraryDrive(store, name, library, number)
 	}
+	if library, number, ok := strings.Cut(name, ":"); ok && !strings.HasPrefix(name, "/") {
+		return device{}, usageErrorf("%q is no drive: %q is not the number of one of %s, in decimal from 0", name, number, library)
+	}
 	if strings.HasPrefix(name, "/") {
 		return device{}, errcode.New(errcode.DeviceUnsupported, name, "this version drives the drives of virtual libraries only").
 			WithHint("name it as LIBRARY:N, e.g. vtl01:0")
@@ -65,7 +68,7 @@ func libraryDrive(store *vtl.Store, name, library string, number int64) (device,
 		return device{}, err
 	}
 	if number >= int64(len(lib.Drives)) {
-		return device{}, errcode.New(errcode.DriveNotFound, name, "library %q has %d drives, 0 to %d", library, len(lib.Drives), len(lib.Drives)-1)
+		return device{}, errcode.New(errcode.DriveNotFound, name, "library %s has %s, from 0 on", library, counted(len(lib.Drives), "drive"))
 	}
 	return device{name, lib, int(number), lib.Drives[number].Serial}, nil
 }
@@ -156,7 +159,7 @@ func (inv *invocation) loadedDrive(ctx context.Context) (*drive, tape.Medium, er
 	if err != nil {
 		return nil, tape.Medium{}, err
 	}
-	err = d.WaitReady(ctx)
+	err = d.notLoaded(d.WaitReady(ctx))
 	var m tape.Medium
 	if err == nil {
 		m, err = d.Medium(ctx)
@@ -165,6 +168,16 @@ func (inv *invocation) loadedDrive(ctx context.Context) (*drive, tape.Medium, er
 		return nil, m, errors.Join(err, d.Close())
 	}
 	return d, m, nil
+}
+
+// notLoaded makes the refusal of an empty drive clear when a cartridge lies in its mouth, unloaded.
+func (d *drive) notLoaded(err error) error {
+	barcode := d.library.LoadedIn(d.number)
+	if errcode.Of(err) != errcode.DriveEmpty || barcode == "" {
+		return err
+	}
+	return errcode.New(errcode.TapeNotReady, d.name, "cartridge %s is in the drive but was unloaded: %w", barcode, err).
+		WithHint("'calypso library unload %s --drive %d' puts it away, 'calypso library load' loads it again", d.library.Name, d.number)
 }
 
 // closeInto closes c when a verb ends and keeps its error if the verb had none.
@@ -177,8 +190,9 @@ func closeInto(err *error, c io.Closer) {
 // changer is an open changer with its lock, and those of the drives it will touch.
 type changer struct {
 	*tape.Changer
-	library *vtl.Library
-	closers []func() error
+	library   *vtl.Library
+	closers   []func() error
+	pretended *tape.Inventory // of a dry run
 }
 
 func (c *changer) Close() error {

@@ -26,14 +26,12 @@ type failure struct {
 // newFailure classifies err. A signal or the deadline explains whatever error it brought about.
 func newFailure(ctx context.Context, err error, verb, object string) failure {
 	code := codeOf(ctx, err)
-	f := failure{code: code, exit: exitOf(code), verb: verb, object: object, text: err.Error(), hint: hintOf(code, err)}
+	f := failure{code: code, exit: exitOf(code), verb: verb, object: object, hint: hintOf(code, err)}
 	var e *errcode.Error
 	if errors.As(err, &e) {
 		f.state = e.State
 	}
-	if e, ok := err.(*errcode.Error); ok {
-		f.describe(e)
-	}
+	f.tell(split(err))
 	var ended *taskFailure
 	if errors.As(err, &ended) {
 		f.exit = ended.status
@@ -57,16 +55,55 @@ func plainWords(ctx context.Context, text string) string {
 	}
 }
 
-// describe takes the object out of the text when the verb's object says it already.
-func (f *failure) describe(e *errcode.Error) {
+// tell makes one line of all errors: the first is why the verb failed, the others came on the way out.
+// What was said already is not said again.
+func (f *failure) tell(errs []error) {
+	for i, err := range errs {
+		text := strings.Join(strings.Split(f.describe(err), "\n"), ": ") // an errors.Join deeper down
+		switch {
+		case i == 0:
+			f.text = text
+		case !strings.Contains(f.text, text):
+			f.text += "; also: " + text
+		}
+	}
+}
+
+// split lists the errors of an errors.Join, and err itself when it is none.
+func split(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	parts := joined.Unwrap()
+	if err.Error() != errors.Join(parts...).Error() {
+		return []error{err} // an fmt.Errorf with words of its own
+	}
+	var list []error
+	for _, e := range parts {
+		list = append(list, split(e)...)
+	}
+	return list
+}
+
+// describe is the text of err, without its object when the verb's object says it already.
+func (f *failure) describe(err error) string {
+	e, ok := err.(*errcode.Error)
+	if !ok {
+		return err.Error()
+	}
 	if f.object == "" {
 		f.object = e.Object
 	}
-	if e.Object == f.object {
-		bare := *e
-		bare.Object = ""
-		f.text = bare.Error()
+	if cut, shortened := strings.CutSuffix(e.Object, "..."); shortened && strings.HasPrefix(f.object, cut) {
+		f.object = e.Object // what was typed is too long to be repeated
 	}
+	if e.Object != f.object {
+		return e.Error()
+	}
+	bare := *e
+	bare.Object = ""
+	return bare.Error()
 }
 
 func codeOf(ctx context.Context, err error) errcode.Code {
@@ -115,9 +152,7 @@ func (f failure) writeText(w io.Writer) {
 	if head != "calypso:" {
 		head += ":"
 	}
-	for line := range strings.SplitSeq(f.text, "\n") { // errors.Join gives one line an error
-		fmt.Fprintf(w, "%s %s\n", printable(head), printable(line))
-	}
+	fmt.Fprintf(w, "%s %s\n", printable(head), printable(f.text))
 	if f.hint != "" {
 		fmt.Fprintf(w, "calypso: hint: %s\n", printable(f.hint))
 	}

@@ -112,18 +112,6 @@ func (inv *invocation) argList(name string) []string {
 	return nil
 }
 
-// integerArg is a decimal argument of at least least; anything else is a usage error.
-func (inv *invocation) integerArg(name string, least int64) (int64, error) {
-	n, err := parseInt(inv.arg(name))
-	if err != nil {
-		return 0, usageErrorf("%s: %w", name, err)
-	}
-	if n < least {
-		return 0, usageErrorf("%s: %d is less than %d", name, n, least)
-	}
-	return n, nil
-}
-
 // note tells the person what happened; --quiet silences it.
 func (inv *invocation) note(format string, args ...any) {
 	if !inv.quiet && !inv.json {
@@ -145,9 +133,6 @@ func (inv *invocation) warn(format string, args ...any) {
 		inv.say("calypso: warning: " + fmt.Sprintf(format, args...))
 	}
 }
-
-// hint tells what to do about the note or warning before it.
-func (inv *invocation) hint(format string, args ...any) { inv.note("hint: "+format, args...) }
 
 // say writes one line to standard error, above the progress bar if one is drawn.
 func (inv *invocation) say(line string) {

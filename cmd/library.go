@@ -198,7 +198,9 @@ func (p *page) library(doc libraryShowDoc, fullOnly bool) {
 				t.row(e.Number, e.ElementAddress, e.Barcode)
 			}
 		}
-		p.blank()
+		if len(t.rows) > 0 {
+			p.blank()
+		}
 		p.table(t, "no "+part.name+"s")
 	}
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"calypso/sys/errcode"
@@ -79,12 +80,9 @@ func libraryMoveCommand() *command {
 }
 
 func runLibraryMove(ctx context.Context, inv *invocation) error {
-	source, err := parsePlace(inv.arg("SOURCE"))
+	source, err := parseSource(inv.arg("SOURCE"))
 	if err != nil {
-		source = element{barcode: inv.arg("SOURCE")}
-		if strings.Contains(source.barcode, ":") {
-			return err
-		}
+		return err
 	}
 	target, err := parsePlace(inv.arg("DESTINATION"))
 	if err != nil {
@@ -103,7 +101,7 @@ func libraryImportCommand() *command {
 			intFlag("slot", "N", "the slot to put it into; without it the first free one"),
 		},
 		Examples: []example{{"calypso library import vtl01", "take everything from the I/O slots"}},
-		Exits:    moveExits, Mutates: true,
+		Exits:    append([]errcode.Exit{errcode.ExitPartial}, moveExits...), Mutates: true,
 		Run: runLibraryImport,
 	}
 }
@@ -128,14 +126,30 @@ func runLibraryImport(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	var moves []tape.Moved
+	var sources []element
 	for _, e := range v.Of(tape.IO) {
-		if !e.Full {
-			continue
+		if e.Full {
+			sources = append(sources, element{kind: tape.IO, number: e.Number})
 		}
-		m, err := inv.transfer(ctx, c, element{kind: tape.IO, number: e.Number}, target)
-		if err != nil {
+	}
+	if len(sources) == 0 {
+		inv.note("the I/O slots are empty")
+	}
+	return inv.moveAll(ctx, c, sources, target)
+}
+
+// moveAll moves cartridges one by one. When one of the later ones fails, the answer says which were moved.
+func (inv *invocation) moveAll(ctx context.Context, c *changer, sources []element, target element) error {
+	var moves []tape.Moved
+	for _, source := range sources {
+		m, err := inv.transfer(ctx, c, source, target)
+		switch {
+		case err != nil && len(moves) > 0:
+			err = errcode.New(errcode.Partial, c.library.Name, "%s moved, then: %w", counted(len(moves), "cartridge"), err).
+				WithHint("%s", errcode.HintOf(err))
 			return errors.Join(err, inv.emitMoves(c.library.Name, moves))
+		case err != nil:
+			return err
 		}
 		moves = append(moves, m)
 	}
@@ -146,7 +160,7 @@ func libraryExportCommand() *command {
 	return &command{
 		Name: "export", Summary: "put cartridges into I/O slots, to be taken out",
 		Description: "Moves each cartridge into the first free I/O slot.",
-		Args:        []arg{libraryArg(), {Name: "CARTRIDGE", Usage: "a barcode, or slot:N", Repeated: true}},
+		Args:        []arg{libraryArg(), {Name: "CARTRIDGE", Usage: "a barcode, slot:N or drive:N", Repeated: true}},
 		Examples:    []example{{"calypso library export vtl01 V00003L8 V00004L8", "put two cartridges out"}},
 		Exits:       append([]errcode.Exit{errcode.ExitPartial}, moveExits...), Mutates: true,
 		Run: runLibraryExport,
@@ -154,28 +168,20 @@ func libraryExportCommand() *command {
 }
 
 func runLibraryExport(ctx context.Context, inv *invocation) (err error) {
-	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"))
+	var sources []element
+	for _, name := range inv.argList("CARTRIDGE") {
+		source, err := parseSource(name)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, source)
+	}
+	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"), drivesOf(sources...)...)
 	if err != nil {
 		return err
 	}
 	defer closeInto(&err, c)
-	var moves []tape.Moved
-	for _, name := range inv.argList("CARTRIDGE") {
-		source, err := parsePlace(name)
-		if err != nil {
-			source = element{barcode: name}
-		}
-		m, err := inv.transfer(ctx, c, source, element{kind: tape.IO, home: true})
-		if err != nil && len(moves) > 0 {
-			err = errors.Join(errcode.New(errcode.Partial, name, "%d of %d cartridges were moved before this failed: %w",
-				len(moves), len(inv.argList("CARTRIDGE")), err), inv.emitMoves(c.library.Name, moves))
-		}
-		if err != nil {
-			return err
-		}
-		moves = append(moves, m)
-	}
-	return inv.emitMoves(c.library.Name, moves)
+	return inv.moveAll(ctx, c, sources, element{kind: tape.IO, home: true})
 }
 
 // element is where a cartridge is or shall go: a kind and number, or the place a barcode is in, or,
@@ -199,6 +205,14 @@ func parsePlace(text string) (element, error) {
 	return element{kind: k, number: int(n)}, nil
 }
 
+// parseSource reads a place or a barcode; a barcode has no colon.
+func parseSource(text string) (element, error) {
+	if !strings.Contains(text, ":") {
+		return element{barcode: text}, nil
+	}
+	return parsePlace(text)
+}
+
 // move moves one cartridge of the library and says so.
 func (inv *invocation) move(ctx context.Context, from, to element) (err error) {
 	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"), drivesOf(from, to)...)
@@ -207,29 +221,31 @@ func (inv *invocation) move(ctx context.Context, from, to element) (err error) {
 	}
 	defer closeInto(&err, c)
 	m, err := inv.transfer(ctx, c, from, to)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case m.From.Address == m.To.Address:
+		inv.note("%s is in %s already", cell(orNull(m.Barcode)), m.To)
+		return inv.emitMoves(c.library.Name, nil)
 	}
 	return inv.emitMoves(c.library.Name, []tape.Moved{m})
 }
 
 // drivesOf lists the drives that a move touches, in the order in which they are locked.
-func drivesOf(from, to element) []int {
+func drivesOf(places ...element) []int {
 	var list []int
-	for _, p := range []element{from, to} {
+	for _, p := range places {
 		if p.kind == tape.DriveBay && p.barcode == "" {
 			list = append(list, p.number)
 		}
 	}
-	if len(list) == 2 && list[0] > list[1] {
-		list[0], list[1] = list[1], list[0]
-	}
-	return list
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // transfer finds both places and moves the cartridge, or with --dry-run only says what would move.
 func (inv *invocation) transfer(ctx context.Context, c *changer, from, to element) (tape.Moved, error) {
-	v, err := c.Inventory(ctx)
+	v, err := c.look(ctx)
 	if err != nil {
 		return tape.Moved{}, err
 	}
@@ -241,10 +257,39 @@ func (inv *invocation) transfer(ctx context.Context, c *changer, from, to elemen
 	if err != nil {
 		return tape.Moved{}, err
 	}
+	if source.Full && source.Address == target.Address {
+		return tape.Moved{Barcode: source.Barcode, From: source, To: target}, nil
+	}
 	if inv.dryRun {
-		return tape.Moved{Barcode: source.Barcode, From: source, To: target}, c.CheckTransfer(source, target)
+		if err := c.CheckTransfer(source, target); err != nil {
+			return tape.Moved{}, err
+		}
+		c.pretend(v, source, target)
+		return tape.Moved{Barcode: source.Barcode, From: source, To: target}, nil
 	}
 	return c.Transfer(ctx, source, target)
+}
+
+// look is the inventory; in a dry run as it would be after the moves before.
+func (c *changer) look(ctx context.Context) (tape.Inventory, error) {
+	if c.pretended != nil {
+		return *c.pretended, nil
+	}
+	return c.Inventory(ctx)
+}
+
+// pretend makes the inventory say that a cartridge was moved, for the next move of a dry run.
+func (c *changer) pretend(v tape.Inventory, from, to tape.Element) {
+	v.Elements = slices.Clone(v.Elements)
+	for i := range v.Elements {
+		switch e := &v.Elements[i]; e.Address {
+		case from.Address:
+			e.Full, e.Barcode = false, ""
+		case to.Address:
+			e.Full, e.Barcode, e.Source = true, from.Barcode, int(from.Address)
+		}
+	}
+	c.pretended = &v
 }
 
 // find gives the element of a source. A barcode that is in a drive is refused: that drive was not

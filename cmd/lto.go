@@ -54,7 +54,7 @@ func (d *positionDoc) String() string {
 	case d.AtBeginning:
 		return "at the beginning"
 	}
-	return fmt.Sprintf("file %s, block %s", cell(d.File), cell(d.Block))
+	return fmt.Sprintf("at file %s, block %s", cell(d.File), cell(d.Block))
 }
 
 // movedTapeDoc is what a verb that moves the tape answers.
@@ -63,13 +63,20 @@ type movedTapeDoc struct {
 	Position *positionDoc `json:"position"`
 }
 
-func (inv *invocation) emitPosition(ctx context.Context, d *drive) error {
+// emitPosition says where the tape is; in a dry run also where it would go.
+func (inv *invocation) emitPosition(ctx context.Context, d *drive, target string) error {
 	pos, err := d.Position(ctx)
 	if err != nil {
 		return err
 	}
 	doc := movedTapeDoc{d.name, newPositionDoc(pos)}
-	return inv.emit(doc, func(p *page) { p.line("%s is %s", d.name, doc.Position) })
+	return inv.emit(doc, func(p *page) {
+		if inv.dryRun {
+			p.line("would wind %s to %s", d.name, target)
+			return
+		}
+		p.line("%s is %s", d.name, doc.Position)
+	})
 }
 
 func ltoRewindCommand() *command {
@@ -93,7 +100,7 @@ func runLTORewind(ctx context.Context, inv *invocation) (err error) {
 			return err
 		}
 	}
-	return inv.emitPosition(ctx, d)
+	return inv.emitPosition(ctx, d, "the beginning")
 }
 
 func ltoSeekCommand() *command {
@@ -134,7 +141,18 @@ func runLTOSeek(ctx context.Context, inv *invocation) (err error) {
 			return err
 		}
 	}
-	return inv.emitPosition(ctx, d)
+	return inv.emitPosition(ctx, d, inv.seekTarget())
+}
+
+// seekTarget is where to in words.
+func (inv *invocation) seekTarget() string {
+	switch {
+	case inv.isSet("file"):
+		return fmt.Sprintf("file %d", inv.integer("file"))
+	case inv.isSet("block"):
+		return fmt.Sprintf("block %d", inv.integer("block"))
+	}
+	return "the end of the data"
 }
 
 func (inv *invocation) seek(ctx context.Context, d *drive) error {

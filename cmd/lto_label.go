@@ -151,6 +151,13 @@ func (inv *invocation) writeLabel(ctx context.Context, d *drive, m tape.Medium, 
 	if err != nil {
 		return err
 	}
+	if err := inv.forget(ctx, old); err != nil {
+		return err
+	}
+	// The name is this cartridge's from now on, whichever had it.
+	if err := inv.catalog().Forget(ctx, l.Volume); err != nil && errcode.Of(err) != errcode.MediaNotFound {
+		return err
+	}
 	if err := d.Rewind(ctx); err != nil {
 		return err
 	}
@@ -168,20 +175,27 @@ func (inv *invocation) writeLabel(ctx context.Context, d *drive, m tape.Medium, 
 		return errcode.New(errcode.MediaLabelMismatch, d.name, "the label was written but reads back as %s", check)
 	}
 	inv.writeMemory(ctx, d, m, l)
-	return inv.startCatalog(ctx, d, m, l, old)
+	return inv.catalog().Replace(ctx, inv.newCartridge(d, m, l), nil)
 }
 
-// startCatalog makes the catalog say what is on the tape now: nothing.
-func (inv *invocation) startCatalog(ctx context.Context, d *drive, m tape.Medium, l label.Label, old label.Found) error {
-	store := inv.catalog()
-	if old.Label != nil && old.Label.Volume != l.Volume {
-		if c, err := store.Get(old.Label.Volume); err == nil && c.UUID == old.Label.UUID {
-			if err := store.Forget(ctx, old.Label.Volume); err != nil {
-				return err
-			}
-		}
+// forget takes what is about to be destroyed out of the catalog. It comes before the tape: a catalog that
+// knows nothing of a cartridge can be read back from it, one that describes another tape stands in the
+// way of the next writer.
+func (inv *invocation) forget(ctx context.Context, old label.Found) error {
+	if old.Label == nil {
+		return nil
 	}
-	return store.Replace(ctx, inv.newCartridge(d, m, l), nil)
+	store := inv.catalog()
+	c, err := store.Get(old.Label.Volume)
+	switch {
+	case errcode.Of(err) == errcode.MediaNotFound:
+		return nil
+	case err != nil:
+		return err
+	case c.UUID != old.Label.UUID:
+		return nil
+	}
+	return store.Forget(ctx, old.Label.Volume)
 }
 
 func (inv *invocation) newCartridge(d *drive, m tape.Medium, l label.Label) catalog.Cartridge {
@@ -277,18 +291,11 @@ func runLTOErase(ctx context.Context, inv *invocation) (err error) {
 }
 
 func (inv *invocation) erase(ctx context.Context, d *drive, found label.Found) error {
+	if err := inv.forget(ctx, found); err != nil {
+		return err
+	}
 	if err := d.Rewind(ctx); err != nil {
 		return err
 	}
-	if err := d.Erase(ctx, inv.flag("long")); err != nil {
-		return err
-	}
-	if found.Label == nil {
-		return nil
-	}
-	store := inv.catalog()
-	if c, err := store.Get(found.Label.Volume); err == nil && c.UUID == found.Label.UUID {
-		return store.Forget(ctx, found.Label.Volume)
-	}
-	return nil
+	return d.Erase(ctx, inv.flag("long"))
 }

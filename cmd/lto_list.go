@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"calypso/sys/errcode"
@@ -87,7 +88,7 @@ func (inv *invocation) listFromCatalog(ctx context.Context) (err error) {
 		return err
 	}
 	defer closeInto(&err, d)
-	if err := d.WaitReady(ctx); err != nil {
+	if err := d.notLoaded(d.WaitReady(ctx)); err != nil {
 		return err
 	}
 	m, err := d.Medium(ctx)
@@ -108,8 +109,8 @@ func (inv *invocation) listFromCatalog(ctx context.Context) (err error) {
 	}
 	doc := listDoc{Drive: d.name, Volume: c.Volume, UUID: c.UUID, Source: "catalog"}
 	doc.add(list)
-	if w := c.Writing; w != nil {
-		doc.Incomplete = append(doc.Incomplete, unfinishedDoc{w.File, w.Name, w.Started, "being written, or its writer died"})
+	if w := announced(c, list); w != nil {
+		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(w.File, w.Name, w.Started, "being written, or its writer died"))
 	}
 	if inv.isSet("file") {
 		if err := doc.only(inv.integer("file")); err != nil {
@@ -129,7 +130,7 @@ func (doc *listDoc) add(list []catalog.Archive) {
 	for _, a := range list {
 		doc.Archives = append(doc.Archives, newArchiveDoc(a.Manifest, a.ManifestFile))
 		if !a.Complete {
-			doc.Incomplete = append(doc.Incomplete, unfinishedDoc{a.File, a.Name, a.Started, a.Reason})
+			doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(a.File, a.Name, a.Started, a.Reason))
 		}
 	}
 }
@@ -167,7 +168,7 @@ func (p *page) archives(doc listDoc) {
 	}
 	p.table(t, "no archives on "+doc.Volume)
 	for _, u := range doc.Incomplete {
-		p.line("incomplete: file %d %q of %s: %s", u.File, u.Name, cell(u.Started), u.Reason)
+		p.line("%s", u)
 	}
 	for _, d := range doc.Damaged {
 		p.line("damaged: file %d: %s", d.File, d.Error.Message)
@@ -237,7 +238,7 @@ func (s *scan) doc(drive string) listDoc {
 	doc := listDoc{Drive: drive, Volume: s.label.Volume, UUID: s.label.UUID, Source: "tape"}
 	doc.add(s.archives)
 	for _, f := range s.torn {
-		doc.Incomplete = append(doc.Incomplete, unfinishedDoc{File: f.File, Reason: "it has no manifest: its writer died"})
+		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(f.File, "", time.Time{}, "it has no manifest: its writer died"))
 	}
 	for _, f := range s.damaged {
 		doc.Damaged = append(doc.Damaged, damagedDoc{f.File, newItemErrorDoc(f.Err)})
@@ -297,5 +298,32 @@ func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartrid
 	if err := s.run(ctx, d, rebuild.Add); err != nil {
 		return s, err
 	}
+	if c.Writing, err = s.announce(inv.catalog(), c); err != nil {
+		return s, err
+	}
 	return s, rebuild.Commit(ctx, c)
+}
+
+// announce is what the catalog shall say of an archive at the end of the tape that has no manifest: what
+// its writer announced, if that is known.
+func (s *scan) announce(store *catalog.Store, c catalog.Cartridge) (*catalog.InFlight, error) {
+	if len(s.torn) == 0 {
+		return nil, nil
+	}
+	file := s.torn[len(s.torn)-1].File
+	if n := len(s.archives); n > 0 && s.archives[n-1].File > file {
+		return nil, nil // it has been closed, and its manifest was damaged since
+	}
+	old, err := store.Get(c.Volume)
+	switch {
+	case errcode.Of(err) == errcode.MediaNotFound:
+	case err != nil:
+		return nil, err
+	case old.UUID == c.UUID && old.Writing != nil && old.Writing.File == file:
+		return old.Writing, nil
+	}
+	if a, err := store.Archive(c.Volume, file); err == nil && a.VolumeUUID == c.UUID && !a.Complete {
+		return &catalog.InFlight{File: file, Name: a.Name, Started: a.Started, Host: a.Host}, nil
+	}
+	return &catalog.InFlight{File: file}, nil
 }

@@ -153,7 +153,7 @@ func (inv *invocation) openArchive(ctx context.Context) (*openedArchive, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := t.find(); err != nil {
+	if err := t.find(ctx); err != nil {
 		return nil, errors.Join(err, t.drive.Close())
 	}
 	return t, nil
@@ -195,8 +195,8 @@ func (t *openedArchive) known() ([]catalog.Archive, error) {
 	return t.store.Archives(t.label.Volume)
 }
 
-// find looks the archive up in the catalog. A file number that is not there is looked for on tape.
-func (t *openedArchive) find() error {
+// find looks the archive up in the catalog, and what is not there on the tape.
+func (t *openedArchive) find(ctx context.Context) error {
 	list, err := t.known()
 	if err != nil {
 		return err
@@ -210,10 +210,25 @@ func (t *openedArchive) find() error {
 		}
 	}
 	if byName {
-		return errcode.New(errcode.ArchiveNotFound, t.label.Volume, "the catalog knows no archive named %q on it", name).
-			WithHint("see 'calypso lto list'; if the catalog is not complete, 'calypso lto scan' rebuilds it from the tape")
+		return t.findOnTape(ctx, name)
 	}
 	return nil
+}
+
+// findOnTape looks for the newest archive of a name on the tape itself: the catalog may know less than it
+// holds.
+func (t *openedArchive) findOnTape(ctx context.Context, name string) error {
+	t.inv.note("the catalog knows no archive %q on %s: looking on the tape", name, t.label.Volume)
+	_, err := archive.Scan(ctx, t.drive, func(f archive.Found) error {
+		if f.Manifest.Name == name {
+			t.file, t.manifest = f.Manifest.File, &f.Manifest
+		}
+		return nil
+	})
+	if err == nil && t.manifest == nil {
+		err = errcode.New(errcode.ArchiveNotFound, t.label.Volume, "neither the catalog nor the tape has an archive named %q", name)
+	}
+	return err
 }
 
 // options are those that read and verify share.
@@ -256,11 +271,13 @@ func (t *openedArchive) read(ctx context.Context) error {
 		o.Stdout = inv.Out
 	}
 	doc := readDoc{Drive: t.drive.name, Volume: t.label.Volume, Destination: orNull(o.Dest), DryRun: inv.dryRun}
-	if inv.dryRun {
-		o.OnMember = func(m pax.Member) error {
+	o.OnMember = func(m pax.Member) error {
+		if inv.dryRun {
 			doc.Listed = append(doc.Listed, newMemberDoc(m))
-			return nil
+		} else {
+			inv.detail("restored %s", m.Path)
 		}
+		return nil
 	}
 	res, err := archive.Read(ctx, t.drive, t.manifest, t.file, o)
 	bar.finish()
@@ -269,7 +286,7 @@ func (t *openedArchive) read(ctx context.Context) error {
 	}
 	inv.sayProblems(res.Problems)
 	doc.fill(res)
-	if inv.flag("stdout") {
+	if inv.flag("stdout") || err != nil && res.Bytes == 0 && res.Members == 0 {
 		return err
 	}
 	return errors.Join(err, inv.emit(doc, func(p *page) { p.restored(doc) }))
@@ -293,7 +310,7 @@ func (p *page) restored(doc readDoc) {
 	if !doc.Verified {
 		verified = "NOT verified"
 	}
-	p.line("restored %d members from %s in %.1f s, %s", doc.Members, bytesText(doc.Bytes), doc.Seconds, verified)
+	p.line("restored %s from %s in %.1f s, %s", counted(doc.Members, "member"), bytesText(doc.Bytes), doc.Seconds, verified)
 }
 
 func (p *page) members(list []memberDoc) {
@@ -423,7 +440,10 @@ func (t *openedArchive) verify(ctx context.Context, a catalog.Archive) (verified
 	bar.finish()
 	v := verifiedDoc{File: a.File, Name: orNull(a.Name), OK: err == nil, Error: newItemErrorDoc(err)}
 	if res != nil {
-		v.Bytes, v.SHA256, v.BytesPerSec = res.Bytes, orNull(res.SHA256), res.Rate()
+		v.Bytes, v.BytesPerSec = res.Bytes, res.Rate()
+		if res.Bytes > 0 {
+			v.SHA256 = orNull(res.SHA256)
+		}
 		if res.Manifest != nil {
 			v.Name = orNull(res.Manifest.Name)
 		}
@@ -455,7 +475,7 @@ func (p *page) verified(doc verifyDoc) {
 		if a.Error != nil {
 			result = a.Error.Code
 		}
-		t.row(a.File, a.Name, result, a.Bytes, fmt.Sprintf("%.0f", a.BytesPerSec/1e6), a.SHA256)
+		t.row(a.File, a.Name, result, a.Bytes, fmt.Sprintf("%.0f", a.BytesPerSec/1e6), shortSum(a.SHA256))
 	}
 	p.table(t, "no archives on "+doc.Volume)
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"calypso/sys/errcode"
@@ -44,8 +45,8 @@ type statusDoc struct {
 type mediumDoc struct {
 	Barcode        *string `json:"barcode"`
 	Generation     *string `json:"generation"`
-	WriteProtected bool    `json:"write_protected"`
-	WORM           bool    `json:"worm"`
+	WriteProtected *bool   `json:"write_protected"`
+	WORM           *bool   `json:"worm"`
 	CapacityBytes  *int64  `json:"capacity_bytes"`
 	RemainingBytes *int64  `json:"remaining_bytes"`
 	LoadCount      *int64  `json:"load_count"`
@@ -53,20 +54,51 @@ type mediumDoc struct {
 	ReadBytes      *int64  `json:"read_lifetime_bytes"`
 	Serial         *string `json:"serial"`
 	Manufacturer   *string `json:"manufacturer"`
-	BlockBytes     int     `json:"block_bytes"`
+	BlockBytes     *int    `json:"block_bytes"`
 }
 
 func newMediumDoc(m tape.Medium) *mediumDoc {
-	return &mediumDoc{orNull(m.Barcode), orNull(m.Generation), m.WriteProtected, m.WORM, known(m.CapacityBytes),
-		known(m.RemainingBytes), known(m.LoadCount), known(m.WrittenBytes), known(m.ReadBytes), orNull(m.Serial), orNull(m.Manufacturer), m.BlockLength}
+	return &mediumDoc{orNull(m.Barcode), orNull(m.Generation), &m.WriteProtected, &m.WORM, known(m.CapacityBytes),
+		known(m.RemainingBytes), known(m.LoadCount), known(m.WrittenBytes), known(m.ReadBytes), orNull(m.Serial), orNull(m.Manufacturer), &m.BlockLength}
 }
 
 // unfinishedDoc is an archive that was not written to its end.
 type unfinishedDoc struct {
-	File    int64     `json:"file"`
-	Name    string    `json:"name"`
-	Started time.Time `json:"started"`
-	Reason  string    `json:"reason"`
+	File    int64      `json:"file"`
+	Name    *string    `json:"name"`
+	Started *time.Time `json:"started"`
+	Reason  string     `json:"reason"`
+}
+
+// newUnfinishedDoc leaves null what is not known of an archive without a manifest.
+func newUnfinishedDoc(file int64, name string, started time.Time, reason string) unfinishedDoc {
+	doc := unfinishedDoc{File: file, Name: orNull(name), Reason: reason}
+	if !started.IsZero() {
+		doc.Started = &started
+	}
+	return doc
+}
+
+// String is one line for a person.
+func (u unfinishedDoc) String() string {
+	text := fmt.Sprintf("incomplete: file %d", u.File)
+	if u.Name != nil {
+		text += fmt.Sprintf(" %q", *u.Name)
+	}
+	if u.Started != nil {
+		text += " of " + cell(u.Started)
+	}
+	return text + ": " + u.Reason
+}
+
+// announced is the archive that the catalog announces and does not have: it is being written, or its
+// writer died.
+func announced(c *catalog.Cartridge, archives []catalog.Archive) *catalog.InFlight {
+	w := c.Writing
+	if w != nil && slices.ContainsFunc(archives, func(a catalog.Archive) bool { return a.File == w.File }) {
+		return nil // only taking the announcement back was left to do
+	}
+	return w
 }
 
 func runLTOStatus(ctx context.Context, inv *invocation) (err error) {
@@ -103,6 +135,9 @@ func (doc *statusDoc) look(ctx context.Context, d *drive, holder *lock.Holder) e
 	if r.State != tape.Ready {
 		if barcode := d.library.LoadedIn(d.number); barcode != "" {
 			doc.Medium = &mediumDoc{Barcode: &barcode}
+			if r.State == tape.Empty && holder == nil {
+				doc.State = stateWord(tape.NeedsLoad, nil) // it was unloaded and lies in the mouth of the drive
+			}
 		}
 		return nil
 	}
@@ -149,11 +184,11 @@ func (doc *statusDoc) readCatalog(store *catalog.Store, volume string, holder *l
 	doc.Volume, doc.Archives = &c.Volume, &n
 	for _, a := range archives {
 		if !a.Complete {
-			doc.Incomplete = append(doc.Incomplete, unfinishedDoc{a.File, a.Name, a.Started, a.Reason})
+			doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(a.File, a.Name, a.Started, a.Reason))
 		}
 	}
-	if w := c.Writing; w != nil && holder == nil {
-		doc.Incomplete = append(doc.Incomplete, unfinishedDoc{w.File, w.Name, w.Started, "its writer died; the next write closes it"})
+	if w := announced(c, archives); w != nil && holder == nil {
+		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(w.File, w.Name, w.Started, "its writer died; the next write closes it"))
 	}
 }
 
@@ -174,6 +209,6 @@ func (p *page) status(doc statusDoc) {
 	}
 	p.pairs(list...)
 	for _, u := range doc.Incomplete {
-		p.line("incomplete: file %d %q of %s: %s", u.File, u.Name, cell(u.Started), u.Reason)
+		p.line("%s", u)
 	}
 }

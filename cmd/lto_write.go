@@ -56,6 +56,7 @@ type writeDoc struct {
 	Drive        string       `json:"drive"`
 	Volume       string       `json:"volume"`
 	Archive      *archiveDoc  `json:"archive"`
+	Planned      *plannedDoc  `json:"planned"`
 	Seconds      float64      `json:"duration_seconds"`
 	BytesPerSec  float64      `json:"bytes_per_second"`
 	Stops        int          `json:"buffer_stops"`
@@ -155,6 +156,7 @@ type tapeWrite struct {
 	label   label.Label
 	torn    *archive.TornArchive
 	unknown bool // the catalog did not know the cartridge
+	began   bool // the archive is announced in the catalog
 }
 
 // prepare finds out whose tape it is and what the catalog knows of it.
@@ -179,10 +181,14 @@ func (w *tapeWrite) prepare(ctx context.Context) error {
 	if c.UUID != l.UUID {
 		return errcode.New(errcode.MediaCatalogMismatch, l.Volume, "the catalog describes the cartridge with UUID %s, this one has %s", c.UUID, l.UUID)
 	}
-	if f := c.Writing; f != nil {
+	list, err := w.store.Archives(l.Volume)
+	if f := announced(c, list); f != nil {
 		w.torn = &archive.TornArchive{File: f.File, Name: f.Name, Host: f.Host, Started: f.Started}
+	} else if n := len(list); n > 0 && list[n-1].ManifestFile == 0 {
+		last := list[n-1].Manifest
+		w.torn = &archive.TornArchive{File: last.File, Name: last.Name, Host: last.Host, Started: last.Started, Manifest: &last}
 	}
-	return nil
+	return err
 }
 
 // ourLabel reads the label and compares it with the barcode of the cartridge.
@@ -192,12 +198,31 @@ func ourLabel(ctx context.Context, d *drive, m tape.Medium) (label.Label, error)
 		return label.Label{}, err
 	}
 	if found.Label == nil {
-		return label.Label{}, found.Err(d.name, m.Barcode)
+		return label.Label{}, notOurs(found, d.name, m.Barcode)
 	}
 	if m.Barcode != "" && found.Label.Volume != m.Barcode {
 		return label.Label{}, errcode.New(errcode.MediaLabelMismatch, d.name, "the label on the tape says %s, the barcode of the cartridge is %s", found.Label.Volume, m.Barcode)
 	}
 	return *found.Label, nil
+}
+
+// notOurs refuses a tape without a label of calypso. The flag that the refusal of 'lto label' asks for
+// would not help here.
+func notOurs(found label.Found, drive, barcode string) error {
+	err := found.Err(drive, barcode)
+	var e *errcode.Error
+	if errors.As(err, &e) && !found.Overwritable() {
+		flag := commandLine(nil, []string{"--confirm=" + found.ConfirmName(barcode)})
+		return e.WithHint("use another cartridge, or 'calypso lto label' with %s if its data may be destroyed", flag)
+	}
+	return err
+}
+
+// plannedDoc is what a dry run of lto write would append.
+type plannedDoc struct {
+	Name       string `json:"name"`
+	Kind       string `json:"kind"`
+	BehindFile int64  `json:"behind_file"`
 }
 
 // plan says what would be written and where.
@@ -209,9 +234,9 @@ func (w *tapeWrite) plan(ctx context.Context, src archive.Source) error {
 	if err != nil {
 		return err
 	}
-	doc := writeDoc{Drive: w.drive.name, Volume: w.label.Volume}
+	doc := writeDoc{Drive: w.drive.name, Volume: w.label.Volume, Planned: &plannedDoc{src.Name, src.Kind, pos.File - 1}}
 	return w.inv.emit(doc, func(p *page) {
-		p.line("would append %s archive %q to %s behind tape file %d", src.Kind, src.Name, w.label.Volume, pos.File-1)
+		p.line("would append %s archive %q to %s behind tape file %d", src.Kind, src.Name, w.label.Volume, doc.Planned.BehindFile)
 	})
 }
 
@@ -229,42 +254,55 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 		BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: archive.Watermarks{Off: true},
 		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
+			w.began = true
+			inv.detail("writing tape file %d from block %d on", file, firstBlock)
 			_, err := w.store.Begin(ctx, w.label.Volume, catalog.InFlight{File: file, Name: src.Name, Started: time.Now().UTC().Truncate(time.Second), PID: os.Getpid(), Host: hostName()})
 			return err
+		},
+		OnClosed: func(c archive.Closed, members *archive.MemberList) error {
+			return w.store.Add(context.WithoutCancel(ctx), w.label.Volume, catalog.Archive{Manifest: c.Manifest, ManifestFile: c.ManifestFile}, members.Reader())
 		},
 	})
 	bar.finish()
 	if res == nil {
-		return err
+		return errors.Join(nothingOf(src, err), w.abort(context.WithoutCancel(ctx)))
 	}
 	defer res.Members.Close()
-	err = errors.Join(err, w.record(context.WithoutCancel(ctx), res))
+	err = errors.Join(nothingOf(src, err), w.record(context.WithoutCancel(ctx), res))
 	inv.sayProblems(res.Problems)
 	if e := w.emit(res); e != nil {
 		return errors.Join(err, e)
 	}
 	if err == nil && len(res.Problems) > 0 && res.Manifest.SourceErrors > 0 {
-		err = errcode.New(errcode.SourceFailed, src.Name, "%d files are not in the archive as they are on disk", res.Manifest.SourceErrors).
+		err = errcode.New(errcode.SourceFailed, src.Name, "not in the archive as on disk: %s", counted(res.Manifest.SourceErrors, "file")).
 			WithState("the archive is file %d of %s and is intact", res.Manifest.File, w.label.Volume)
+	}
+	return err
+}
+
+// nothingOf gives the refusal of an empty source the hint for its kind: files come from no pipe.
+func nothingOf(src archive.Source, err error) error {
+	var e *errcode.Error
+	if src.Kind == archive.KindTar && errcode.Of(err) == errcode.ArchiveEmpty && errors.As(err, &e) {
+		return e.WithHint("check the names, --include and --exclude: nothing could be read or nothing matched")
 	}
 	return err
 }
 
 // record brings the catalog to what is on the tape now.
 func (w *tapeWrite) record(ctx context.Context, res *archive.WriteResult) error {
-	for _, c := range res.Closed {
-		if err := w.store.Add(ctx, w.label.Volume, catalog.Archive{Manifest: c.Manifest, ManifestFile: c.ManifestFile}); err != nil {
-			return err
-		}
-	}
 	if res.Manifest.File == 0 {
-		return w.store.Abort(ctx, w.label.Volume)
+		return w.abort(ctx)
 	}
-	var members io.Reader
-	if res.Members != nil {
-		members = res.Members.Open()
+	return w.store.Finish(ctx, w.label.Volume, catalog.Archive{Manifest: res.Manifest, ManifestFile: res.ManifestFile}, res.Members.Reader())
+}
+
+// abort takes back what was announced: nothing of it is on the tape. What a dead writer announced stays.
+func (w *tapeWrite) abort(ctx context.Context) error {
+	if !w.began {
+		return nil
 	}
-	return w.store.Finish(ctx, w.label.Volume, catalog.Archive{Manifest: res.Manifest, ManifestFile: res.ManifestFile}, members)
+	return w.store.Abort(ctx, w.label.Volume)
 }
 
 func (w *tapeWrite) emit(res *archive.WriteResult) error {

@@ -34,11 +34,12 @@ type cartridgeDoc struct {
 	Writing        *unfinishedDoc `json:"writing"`
 }
 
-func newCartridgeDoc(c catalog.Cartridge) cartridgeDoc {
+func newCartridgeDoc(c catalog.Cartridge, w *catalog.InFlight) cartridgeDoc {
 	d := cartridgeDoc{Volume: c.Volume, UUID: c.UUID, Generation: orNull(c.Generation), CapacityBytes: orNullSize(c.CapacityBytes),
 		BlockSizeBytes: c.BlockSizeBytes, Labelled: c.Labelled, LastSeen: c.LastSeen, Location: orNull(c.Location)}
-	if w := c.Writing; w != nil {
-		d.Writing = &unfinishedDoc{w.File, w.Name, w.Started, "being written, or its writer died"}
+	if w != nil {
+		u := newUnfinishedDoc(w.File, w.Name, w.Started, "being written, or its writer died")
+		d.Writing = &u
 	}
 	return d
 }
@@ -54,14 +55,17 @@ func mediaListCommand() *command {
 }
 
 func runMediaList(_ context.Context, inv *invocation) error {
-	list, err := inv.catalog().List()
+	store := inv.catalog()
+	list, err := store.List()
 	if list == nil && err != nil {
 		return err
 	}
 	var doc mediaListDoc
 	t := newTable("volume", "generation", ">capacity", "labelled", "last seen", "in")
 	for _, c := range list {
-		doc.Media = append(doc.Media, newCartridgeDoc(c))
+		w, e := store.Unfinished(c.Volume)
+		err = errors.Join(err, e)
+		doc.Media = append(doc.Media, newCartridgeDoc(c, w))
 		t.row(c.Volume, c.Generation, sizeText(c.CapacityBytes), c.Labelled, c.LastSeen, c.Location)
 	}
 	return errors.Join(err, inv.emit(doc, func(p *page) { p.table(t, "no cartridges in the catalog") }))
@@ -114,7 +118,7 @@ func runMediaShow(_ context.Context, inv *invocation) error {
 	}
 	shown := listDoc{Volume: c.Volume}
 	shown.add(list)
-	doc := mediaShowDoc{cartridgeDoc: newCartridgeDoc(*c), Archives: shown.Archives}
+	doc := mediaShowDoc{cartridgeDoc: newCartridgeDoc(*c, announced(c, list)), Archives: shown.Archives}
 	for _, a := range list {
 		doc.WrittenBytes += a.SizeBytes
 	}

@@ -121,7 +121,13 @@ func TestFailure(t *testing.T) {
 		{signalled, errcode.New(errcode.ArchiveIncomplete, "", "closed early"), "", 143, "calypso: lto write: closed early"},
 		{late, context.DeadlineExceeded, "", 14, "calypso: lto write: the deadline of --timeout passed"},
 		{late, errcode.New(errcode.TapeMediumError, "", "block 5"), "", 16, "calypso: lto write: block 5"},
-		{context.Background(), errors.Join(errors.New("one"), errors.New("two\x1b")), "", 1, "calypso: lto write: one\ncalypso: lto write: two?"},
+		{context.Background(), errors.Join(errors.New("one"), errors.New("two\x1b")), "", 1, "calypso: lto write: one; also: two?"},
+		{context.Background(), errors.Join(errcode.New(errcode.DriveEmpty, "vtl01:0", "empty"), nil), "vtl01:0", 10, "calypso: lto write vtl01:0: empty"},
+		{context.Background(), errors.Join(nil, errcode.New(errcode.TapeFull, "vtl01:0", "full"), errors.Join(errors.New("full"), errors.New("x"))), "vtl01:0", 18,
+			"calypso: lto write vtl01:0: full; also: x"},
+		{context.Background(), fmt.Errorf("load: %w", errors.Join(errors.New("a"), errors.New("b"))), "", 1, "calypso: lto write: load: a: b"},
+		{context.Background(), fmt.Errorf("%w and %w", errors.New("a"), errors.New("b")), "", 1, "calypso: lto write: a and b"},
+		{context.Background(), errcode.New(errcode.NameInvalid, "long...", "no name"), "long and longer", 2, "calypso: lto write long...: no name"},
 	}
 	for _, tt := range tests {
 		f := newFailure(tt.ctx, tt.err, "lto write", tt.object)

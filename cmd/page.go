@@ -129,6 +129,10 @@ func cell(v any) string {
 		if x != nil {
 			s = fmt.Sprint(*x)
 		}
+	case *bool:
+		if x != nil {
+			return cell(*x)
+		}
 	case bool:
 		s = map[bool]string{true: "yes", false: "no"}[x]
 	case time.Time:
@@ -146,6 +150,14 @@ func cell(v any) string {
 		return "-"
 	}
 	return s
+}
+
+// counted is a number of things: "1 slot", "2 slots".
+func counted[N int | int64](n N, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // bytesText is a number of bytes for people, in powers of 1000 as capacities of tapes are: "12TB".

@@ -55,6 +55,9 @@ func runVTLCreate(ctx context.Context, inv *invocation) error {
 		spec.Tapes = int(inv.integer("tapes"))
 	}
 	if inv.isSet("start") {
+		if inv.integer("start") < 1 {
+			return usageErrorf("--start: %d is less than 1", inv.integer("start"))
+		}
 		spec.StartNumber = int(inv.integer("start"))
 	}
 	lib, err := vtl.NewStore(inv.places).Create(ctx, spec)
@@ -67,7 +70,8 @@ func runVTLCreate(ctx context.Context, inv *invocation) error {
 		if inv.dryRun {
 			verb = "would create"
 		}
-		p.line("%s library %s: %d %s drives, %d slots, %d I/O slots, %s", verb, lib.Name, len(lib.Drives), lib.Media, lib.Slots, lib.IOSlots, tapesText(lib))
+		p.line("%s library %s: %s, %s, %s, %s", verb, lib.Name, counted(len(lib.Drives), lib.Media+" drive"),
+			counted(lib.Slots, "slot"), counted(lib.IOSlots, "I/O slot"), tapesText(lib))
 	})
 }
 
@@ -237,7 +241,7 @@ func runVTLDelete(ctx context.Context, inv *invocation) (err error) {
 		if inv.dryRun {
 			verb = "would delete"
 		}
-		p.line("%s library %s with %d tapes, %d of them written", verb, name, len(doc.Tapes), len(doc.WrittenTapes))
+		p.line("%s library %s with %s, %d of them written", verb, name, counted(len(doc.Tapes), "tape"), len(doc.WrittenTapes))
 	})
 }
 
@@ -246,7 +250,7 @@ func (inv *invocation) confirmDelete(ctx context.Context, name string, written [
 	if len(written) == 0 {
 		return nil
 	}
-	what := fmt.Sprintf("destroy the data on %d written tapes: %s", len(written), someOf(written))
+	what := fmt.Sprintf("destroy the data on %s: %s", counted(len(written), "written tape"), someOf(written))
 	err := inv.confirmName(ctx, name, what)
 	if errcode.Of(err) == errcode.ConfirmRequired {
 		return errcode.New(errcode.LibraryNotEmpty, name, "this would %s; nothing was touched", what).WithHint("%s", errcode.HintOf(err))

@@ -188,7 +188,9 @@ func runVTLTapeProtect(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	return inv.emitTape("set write protection "+inv.arg("SWITCH")+" on", "would set write protection "+inv.arg("SWITCH")+" on", info)
+	done := map[string]string{"on": "protected", "off": "took the write protection off"}[inv.arg("SWITCH")]
+	would := map[string]string{"on": "would protect", "off": "would take the write protection off"}[inv.arg("SWITCH")]
+	return inv.emitTape(done, would, info)
 }
 
 // releases gives locks back, the last first.

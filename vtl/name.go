@@ -26,6 +26,9 @@ func CheckName(name string) error {
 	if !nameRule().MatchString(name) {
 		return errcode.New(errcode.NameInvalid, shorten(name), "not a name for a library")
 	}
+	if name == "help" { // 'calypso vtl show help' would not say which is meant
+		return errcode.New(errcode.NameInvalid, name, "the word is taken by the command line")
+	}
 	return nil
 }
 
