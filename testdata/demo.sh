@@ -5,7 +5,8 @@ set -eu
 
 calypso=$(realpath "$1")
 tree=${2:-$(go env GOROOT 2>/dev/null || true)/src}
-[ -d "$tree" ] || tree=$(realpath "$(dirname "$0")/..")
+[ -d "$tree" ] || tree=$(dirname "$0")/..
+tree=$(realpath "$tree") # Debian's GOROOT/src is a symbolic link
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/calypso-demo.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -34,7 +35,8 @@ run lto read -f vtl01:0 --name src -C restore
 printf '\n$ diff -r %s restore/%s\n' "$tree" "${tree#/}"
 diff -r --no-dereference "$tree" "restore/${tree#/}"
 echo "the restored tree is the same"
-run media find '*/README.vendor'
+some=$(find "$tree" -type f | LC_ALL=C sort | sed -n '1p')
+run media find "*/$(basename "$some")"
 run lto status -f vtl01:0
 run lto eject -f vtl01:0
 run library unload vtl01 --drive 0
