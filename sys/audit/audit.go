@@ -267,6 +267,11 @@ func tail(file io.ReadSeeker) ([]byte, error) {
 	return text, err
 }
 
+// unwritable keeps the codes of causes that a script acts on: permission and a full disk.
 func unwritable(path string, err error) error {
-	return errcode.New(errcode.AuditUnwritable, path, "cannot write: %w", err)
+	code := errcode.AuditUnwritable
+	if c := errcode.Of(err); c == errcode.PermissionDenied || c == errcode.DiskFull {
+		code = c
+	}
+	return errcode.New(code, path, "the audit log cannot be written: %w", err)
 }

@@ -126,6 +126,9 @@ func fromBlocks(h head) Found {
 // so what looks like its label is a copy inside something else.
 func behindFilemarks(f Found, n int) Found {
 	detail := fmt.Sprintf("behind %d filemarks", n)
+	if n == 1 {
+		detail = "behind a filemark"
+	}
 	if f.Kind == Calypso {
 		return found(Unknown, f.Volume, "a calypso label "+detail)
 	}

@@ -91,7 +91,7 @@ func TestRecogniseDetails(t *testing.T) {
 		"unknown-random":  "first block of 65536 bytes",
 		"blank":           "",
 		"blank-filemarks": "2 filemarks and no data",
-		"behind-filemark": "GNU tar, first member hello.txt, behind 1 filemarks",
+		"behind-filemark": "GNU tar, first member hello.txt, behind a filemark",
 		"calypso":         "labelled 2026-01-02",
 	} {
 		img, err := labeltest.Get(name)
