@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"calypso/sys/errcode"
@@ -98,7 +99,7 @@ func (f *failure) describe(err error) string {
 	if cut, shortened := strings.CutSuffix(e.Object, "..."); shortened && strings.HasPrefix(f.object, cut) {
 		f.object = e.Object // what was typed is too long to be repeated
 	}
-	if e.Object != f.object {
+	if e.Object != f.object && e.Object != strconv.Quote(f.object) {
 		return e.Error()
 	}
 	bare := *e

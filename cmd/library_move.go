@@ -311,7 +311,7 @@ func (p element) target(v tape.Inventory, source tape.Element) (tape.Element, er
 	if !p.home {
 		return v.Find(p.kind, p.number)
 	}
-	if home, ok := v.ByAddress(uint16(source.Source)); ok && source.Source >= 0 && home.Kind == p.kind && !home.Full {
+	if home, ok := v.ByAddress(uint16(source.Source)); ok && source.Source >= 0 && p.kind == tape.Slot && home.Kind == tape.Slot && !home.Full {
 		return home, nil
 	}
 	for _, e := range v.Of(p.kind) {

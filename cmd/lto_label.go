@@ -151,6 +151,8 @@ func (inv *invocation) writeLabel(ctx context.Context, d *drive, m tape.Medium, 
 	if err != nil {
 		return err
 	}
+	// From here on a signal waits until the tape and the catalog say the same again.
+	ctx = context.WithoutCancel(ctx)
 	if err := inv.forget(ctx, old); err != nil {
 		return err
 	}

@@ -249,7 +249,7 @@ func (s *scan) doc(drive string) listDoc {
 // verdict is an error when the tape is not as it should be.
 func (s *scan) verdict() error {
 	if len(s.damaged) > 0 {
-		return errcode.New(errcode.Partial, s.label.Volume, "%d tape files could not be understood", len(s.damaged))
+		return errcode.New(errcode.Partial, s.label.Volume, "%s could not be understood", counted(len(s.damaged), "tape file"))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"calypso/tape/archive/pax"
 	"calypso/tape/catalog"
 	"calypso/tape/label"
+	"calypso/tape/scsi"
 )
 
 func archiveFlags() []flag {
@@ -167,9 +168,29 @@ func (inv *invocation) openTape(ctx context.Context) (*openedArchive, error) {
 	}
 	l, err := variableAndLabelled(ctx, d, m)
 	if err != nil {
+		l, err = inv.labelFromCatalog(m.Barcode, err)
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return &openedArchive{inv: inv, drive: d, label: l, store: inv.catalog()}, nil
+}
+
+// labelFromCatalog stands in for a label that the medium does not give any more, so that the archives
+// behind it can be restored: what is read of them is compared with what was written in any case.
+func (inv *invocation) labelFromCatalog(barcode string, cause error) (label.Label, error) {
+	sense, answered := scsi.SenseOf(cause)
+	unreadable := answered && sense.Key == scsi.MediumError
+	ours := errcode.Of(cause) == errcode.MediaLabelled && errcode.Of(errors.Unwrap(cause)) != errcode.StateNewer
+	if !unreadable && !ours {
+		return label.Label{}, cause
+	}
+	c, err := inv.catalog().Get(barcode)
+	if err != nil {
+		return label.Label{}, cause
+	}
+	inv.warn("the label on the tape cannot be used; the catalog says that it is %s", c.Volume)
+	return label.Label{Volume: c.Volume, UUID: c.UUID, BlockSize: c.BlockSizeBytes}, nil
 }
 
 func variableAndLabelled(ctx context.Context, d *drive, m tape.Medium) (label.Label, error) {
@@ -329,153 +350,4 @@ func (p *page) members(list []memberDoc) {
 func modeText(m memberDoc) string {
 	letters := map[string]string{"file": "-", "dir": "d", "symlink": "l", "hardlink": "h", "char": "c", "block": "b", "fifo": "p"}
 	return letters[m.Type] + m.Mode
-}
-
-func ltoVerifyCommand() *command {
-	return ltoVerb(&command{
-		Name: "verify", Summary: "read archives and compare them with what was written",
-		Description: "Reads one archive, or all of the tape, and compares size, blocks, SHA-256 and the manifest on the tape. Nothing is restored. An archive that differs gives status 17, one that was left incomplete status 3.",
-		Flags: []flag{
-			intFlag("file", "N", "tape file number of the archive; without it every archive"),
-			sizeFlag("buffer", "memory between the drive and the check").Default("256MiB").Setting("buffer"),
-		},
-		Examples: []example{
-			{"calypso lto verify -f vtl01:0", "verify the whole tape"},
-			{"calypso lto verify -f vtl01:0 --file 3 --json", "verify one archive"},
-		},
-		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
-		Run:   runLTOVerify,
-	})
-}
-
-// verifyDoc is `calypso lto verify --json`.
-type verifyDoc struct {
-	Drive    string        `json:"drive"`
-	Volume   string        `json:"volume"`
-	Archives []verifiedDoc `json:"archives"`
-}
-
-type verifiedDoc struct {
-	File        int64         `json:"file"`
-	Name        *string       `json:"name"`
-	OK          bool          `json:"ok"`
-	Bytes       int64         `json:"bytes"`
-	SHA256      *string       `json:"sha256"`
-	BytesPerSec float64       `json:"bytes_per_second"`
-	Error       *itemErrorDoc `json:"error"`
-}
-
-// itemErrorDoc is what is wrong with one item of many.
-type itemErrorDoc struct {
-	Code     string `json:"code"`
-	ExitCode int    `json:"exit_code"`
-	Message  string `json:"message"`
-}
-
-func newItemErrorDoc(err error) *itemErrorDoc {
-	if err == nil {
-		return nil
-	}
-	return &itemErrorDoc{string(errcode.Of(err)), int(errcode.ExitOf(err)), err.Error()}
-}
-
-func runLTOVerify(ctx context.Context, inv *invocation) (err error) {
-	if inv.integer("file") < 0 {
-		return usageErrorf("--file: %d is less than 0", inv.integer("file"))
-	}
-	t, err := inv.openTape(ctx)
-	if err != nil {
-		return err
-	}
-	defer closeInto(&err, t.drive)
-	list, err := t.toVerify(ctx)
-	if err != nil {
-		return err
-	}
-	doc := verifyDoc{Drive: t.drive.name, Volume: t.label.Volume}
-	var worst error
-	for _, a := range list {
-		v, err := t.verify(ctx, a)
-		doc.Archives = append(doc.Archives, v)
-		worst = worse(worst, err)
-		if ctx.Err() != nil || lostDrive(err) {
-			break
-		}
-	}
-	return errors.Join(worst, inv.emit(doc, func(p *page) { p.verified(doc) }))
-}
-
-// toVerify lists the archives asked for: that of --file, else all that the catalog or the tape has.
-func (t *openedArchive) toVerify(ctx context.Context) ([]catalog.Archive, error) {
-	list, err := t.known()
-	if err != nil {
-		return nil, err
-	}
-	if t.inv.isSet("file") {
-		file := t.inv.integer("file")
-		for _, a := range list {
-			if a.File == file {
-				return []catalog.Archive{a}, nil
-			}
-		}
-		return []catalog.Archive{{Manifest: archive.Manifest{File: file}}}, nil
-	}
-	if len(list) > 0 {
-		return list, nil
-	}
-	_, err = archive.Scan(ctx, t.drive, func(f archive.Found) error {
-		list = append(list, catalog.Archive{Manifest: f.Manifest, ManifestFile: f.ManifestFile})
-		return nil
-	})
-	return list, err
-}
-
-func (t *openedArchive) verify(ctx context.Context, a catalog.Archive) (verifiedDoc, error) {
-	t.file, t.manifest, t.entry = a.File, &a.Manifest, &a
-	if a.Kind == "" { // known by its number alone
-		t.manifest, t.entry = nil, nil
-	}
-	bar := t.inv.progress()
-	res, err := archive.Verify(ctx, t.drive, t.file, t.manifest, t.options(bar, fmt.Sprintf("verifying file %d", t.file)))
-	bar.finish()
-	v := verifiedDoc{File: a.File, Name: orNull(a.Name), OK: err == nil, Error: newItemErrorDoc(err)}
-	if res != nil {
-		v.Bytes, v.BytesPerSec = res.Bytes, res.Rate()
-		if res.Bytes > 0 {
-			v.SHA256 = orNull(res.SHA256)
-		}
-		if res.Manifest != nil {
-			v.Name = orNull(res.Manifest.Name)
-		}
-	}
-	return v, err
-}
-
-// worse keeps the error that says most: damage over what was left incomplete.
-func worse(a, b error) error {
-	if a == nil || b != nil && errcode.ExitOf(a) == errcode.ExitPartial {
-		return b
-	}
-	return a
-}
-
-// lostDrive says that trying the next archive makes no sense.
-func lostDrive(err error) bool {
-	switch errcode.Of(err) {
-	case errcode.DeviceUnknown, errcode.DeviceError, errcode.TapePosition, errcode.DriveEmpty, errcode.TapeNotReady:
-		return true
-	}
-	return false
-}
-
-func (p *page) verified(doc verifyDoc) {
-	t := newTable(">file", "name", "result", ">bytes", ">MB/s", "SHA-256")
-	for _, a := range doc.Archives {
-		result := "ok"
-		if a.Error != nil {
-			result = a.Error.Code
-		}
-		t.row(a.File, a.Name, result, a.Bytes, fmt.Sprintf("%.0f", a.BytesPerSec/1e6), shortSum(a.SHA256))
-	}
-	p.table(t, "no archives on "+doc.Volume)
 }

@@ -187,7 +187,7 @@ func (doc *statusDoc) readCatalog(store *catalog.Store, volume string, holder *l
 			doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(a.File, a.Name, a.Started, a.Reason))
 		}
 	}
-	if w := announced(c, archives); w != nil && holder == nil {
+	if w := announced(c, archives); w != nil && (holder == nil || holder.PID != w.PID) {
 		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(w.File, w.Name, w.Started, "its writer died; the next write closes it"))
 	}
 }

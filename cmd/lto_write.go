@@ -43,7 +43,7 @@ Patterns match the path of a member or the last part of it; '*' stops at '/', '*
 		Examples: []example{
 			{"calypso lto write -f vtl01:0 --name src /usr/src/linux", "archive a tree"},
 			{"zfs send tank@a | calypso lto write -f vtl01:0 --name tank-a -", "archive a stream"},
-			{"find /home -newer stamp -print0 | calypso lto write -f vtl01:0 --name new --files-from - -0", "archive what find found"},
+			{"find . -mtime -1 -print0 | calypso lto write --name new --files-from - -0", "archive what find found"},
 		},
 		Exits:   []errcode.Exit{errcode.ExitPartial, errcode.ExitRefused, errcode.ExitMismatch, errcode.ExitNoSpace},
 		Mutates: true,
@@ -251,7 +251,7 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 	bar := inv.progress()
 	res, err := archive.Write(ctx, w.drive, src, archive.WriteOptions{
 		Volume: w.label.Volume, UUID: w.label.UUID, Barcode: w.medium.Barcode, Host: hostName(), Software: software(),
-		BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: archive.Watermarks{Off: true},
+		EndRoom: w.endRoom(), BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: archive.Watermarks{Off: true},
 		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
 			w.began = true
@@ -287,6 +287,15 @@ func nothingOf(src archive.Source, err error) error {
 		return e.WithHint("check the names, --include and --exclude: nothing could be read or nothing matched")
 	}
 	return err
+}
+
+// endRoom is what may follow early warning on a tape made small: it gives early warning when a quarter is
+// left, and half of that is enough to end an archive in order. 0 leaves it to the archive.
+func (w *tapeWrite) endRoom() int64 {
+	if c := w.medium.CapacityBytes; c > 0 && c < 64<<20 {
+		return max(c/8, 1)
+	}
+	return 0
 }
 
 // record brings the catalog to what is on the tape now.

@@ -8,13 +8,21 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"calypso/sys/errcode"
 )
 
+// answerGrace is what writing the answer gets after a signal.
+const answerGrace = time.Second
+
 // withSignals ends ctx at the first SIGINT, SIGTERM or SIGHUP, with an *errcode.Error as the cause;
 // the second ends the process at once. onFirst is called at the first. A signal that was ignored when the process started (nohup, a
 // background job) stays ignored. SIGPIPE keeps Go's way: a broken pipe on stdout or stderr kills.
+//
+// The function that it gives is called when the verb has ended. What was done is done then, and a signal
+// that comes while the answer is written must not make it look otherwise; but an answer that nobody reads
+// does not keep the process.
 func withSignals(parent context.Context, onFirst func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 2)
@@ -35,12 +43,13 @@ func withSignals(parent context.Context, onFirst func()) (context.Context, func(
 				cancel(cause)
 				onFirst()
 			case <-done:
-				return
+				s := <-caught
+				time.Sleep(answerGrace)
+				os.Exit(int(exitOf(signalError(s).Code)))
 			}
 		}
 	}()
 	return ctx, sync.OnceFunc(func() {
-		signal.Stop(caught)
 		close(done)
 		cancel(nil)
 	})

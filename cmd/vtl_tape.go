@@ -22,17 +22,26 @@ func barcodeArg() arg { return arg{Name: "BARCODE", Usage: "barcode of the tape,
 
 // vtlTapeDoc is one tape of a virtual library.
 type vtlTapeDoc struct {
-	Barcode        string `json:"barcode"`
-	Generation     string `json:"generation"`
-	Location       string `json:"location"`
-	CapacityBytes  int64  `json:"capacity_bytes"`
-	UsedBytes      int64  `json:"used_bytes"`
-	Written        bool   `json:"written"`
-	WriteProtected bool   `json:"write_protected"`
+	Barcode        string  `json:"barcode"`
+	Generation     string  `json:"generation"`
+	Location       string  `json:"location"`
+	CapacityBytes  *int64  `json:"capacity_bytes"`
+	UsedBytes      int64   `json:"used_bytes"`
+	Written        bool    `json:"written"`
+	WORM           bool    `json:"worm"`
+	WriteProtected *bool   `json:"write_protected"`
+	Problem        *string `json:"problem"`
 }
 
+// newTapeDoc leaves null what the memory of a damaged cartridge does not say any more.
 func newTapeDoc(t vtl.TapeInfo) vtlTapeDoc {
-	return vtlTapeDoc{t.Barcode, t.Generation, t.Location, t.CapacityBytes, t.UsedBytes, t.Written, t.WriteProtected}
+	d := vtlTapeDoc{Barcode: t.Barcode, Generation: t.Generation, Location: t.Location, CapacityBytes: &t.CapacityBytes,
+		UsedBytes: t.UsedBytes, Written: t.Written, WORM: t.WORM, WriteProtected: &t.WriteProtected}
+	if t.Problem != nil {
+		text := t.Problem.Error()
+		d.CapacityBytes, d.WriteProtected, d.Problem = orNullSize(t.CapacityBytes), nil, &text
+	}
+	return d
 }
 
 // vtlTapeListDoc is `calypso vtl tape list --json`.
@@ -68,7 +77,10 @@ func runVTLTapeList(_ context.Context, inv *invocation) error {
 	for _, info := range tapes {
 		d := newTapeDoc(info)
 		doc.Tapes = append(doc.Tapes, d)
-		t.row(d.Barcode, d.Generation, d.Location, bytesText(d.UsedBytes), bytesText(d.CapacityBytes), d.Written, d.WriteProtected)
+		t.row(d.Barcode, d.Generation, d.Location, bytesText(d.UsedBytes), sizeText(info.CapacityBytes), d.Written, d.WriteProtected)
+		if d.Problem != nil {
+			inv.warn("%s cannot be used: %s", d.Barcode, *d.Problem)
+		}
 	}
 	return inv.emit(doc, func(p *page) { p.table(t, "no tapes; 'calypso vtl tape add' makes one") })
 }
@@ -76,10 +88,11 @@ func runVTLTapeList(_ context.Context, inv *invocation) error {
 func vtlTapeAddCommand() *command {
 	return &command{
 		Name: "add", Summary: "add a blank tape to a virtual library",
-		Description: "Makes a blank tape and puts it into a slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10.",
+		Description: "Makes a blank tape and puts it into a slot or an I/O slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10.",
 		Args:        []arg{libraryArg(), barcodeArg()},
 		Flags: []flag{
 			intFlag("slot", "N", "the slot; without it the first free one"),
+			intFlag("io-slot", "N", "an I/O slot in place of a slot, as if a hand had put the tape there"),
 			sizeFlag("tape-size", "capacity; without it the native capacity of the generation"),
 		},
 		Examples: []example{{"calypso vtl tape add vtl01 A00001L8 --slot 3", "a new tape in slot 3"}},
@@ -90,9 +103,15 @@ func vtlTapeAddCommand() *command {
 }
 
 func runVTLTapeAdd(ctx context.Context, inv *invocation) (err error) {
-	spec := vtl.TapeSpec{Barcode: inv.arg("BARCODE"), Slot: int(inv.integer("slot")), CapacityBytes: inv.size("tape-size"), DryRun: inv.dryRun}
-	if inv.isSet("slot") && spec.Slot < 1 {
+	spec := vtl.TapeSpec{Barcode: inv.arg("BARCODE"), Slot: int(inv.integer("slot")), IOSlot: int(inv.integer("io-slot")),
+		CapacityBytes: inv.size("tape-size"), DryRun: inv.dryRun}
+	switch {
+	case inv.isSet("slot") && inv.isSet("io-slot"):
+		return usageErrorf("want either --slot or --io-slot")
+	case inv.isSet("slot") && spec.Slot < 1:
 		return errcode.New(errcode.SlotNotFound, inv.arg("LIBRARY"), "there is no slot %d", spec.Slot)
+	case inv.isSet("io-slot") && spec.IOSlot < 1:
+		return errcode.New(errcode.SlotNotFound, inv.arg("LIBRARY"), "there is no I/O slot %d", spec.IOSlot)
 	}
 	release, err := inv.lockChanger(ctx, inv.arg("LIBRARY"))
 	if err != nil {

@@ -288,6 +288,30 @@ func unfinished(l *Library) error {
 	return nil
 }
 
+// finishCreations removes the directories in DefaultBacking that creates left which were killed. The
+// caller has the registry to itself, so that none of them is at work. One in another backing is removed
+// by the next create of its name.
+func (s *Store) finishCreations() error {
+	entries, err := os.ReadDir(s.DefaultBacking())
+	if err != nil {
+		return nil // there is none yet; or the create that needs it says what is wrong
+	}
+	for _, e := range entries {
+		l := &Library{Name: e.Name(), Backing: s.DefaultBacking()}
+		if CheckName(l.Name) != nil || s.isNew(l.Name) != nil {
+			continue
+		}
+		if unfinished(l) != nil {
+			_ = os.Remove(l.dir()) // killed before it was marked: goes if it is empty
+			continue
+		}
+		if err := removeLibraryDir(l); err != nil {
+			return fmt.Errorf("finish an interrupted create: %w", err)
+		}
+	}
+	return nil
+}
+
 // build makes the files. The library exists from the moment its YAML file does.
 func (s *Store) build(ctx context.Context, l *Library, spec CreateSpec) error {
 	if err := makeLibraryDir(l); err != nil {

@@ -145,7 +145,7 @@ func (s *Store) exclusive(ctx context.Context, do func() error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Release()) }()
-	if err := s.finishDeletions(); err != nil {
+	if err := errors.Join(s.finishDeletions(), s.finishCreations()); err != nil {
 		return err
 	}
 	return do()

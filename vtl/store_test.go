@@ -84,12 +84,12 @@ func files(t testing.TB, s *Store) map[string]int64 {
 }
 
 func TestCheckName(t *testing.T) {
-	for _, name := range []string{"vtl01", "help", "a", "7", "A.b_c-d", strings.Repeat("x", 32)} {
+	for _, name := range []string{"vtl01", "helper", "a", "7", "A.b_c-d", strings.Repeat("x", 32)} {
 		if err := CheckName(name); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, name := range []string{"", "-rf", "..", ".", ".x", "../x", "a/b", "a b", "_x", "x\n", "é", "\xff", strings.Repeat("x", 33), strings.Repeat("x", 300)} {
+	for _, name := range []string{"", "help", "-rf", "..", ".", ".x", "../x", "a/b", "a b", "_x", "x\n", "é", "\xff", strings.Repeat("x", 33), strings.Repeat("x", 300)} {
 		wantCode(t, fmt.Sprintf("%.40q", name), CheckName(name), errcode.NameInvalid)
 		s := newStore(t)
 		_, err := s.Create(background, spec(name, 1))

@@ -114,7 +114,7 @@ func lost(problems []pax.Problem) int64 {
 // writeEnd writes what follows the blocks of an archive: filemark, manifest, filemark.
 func (w *writer) writeEnd(ctx context.Context, res *WriteResult) error {
 	list := res.Members
-	if w.early && list != nil && list.Bytes > earlyWarningRoom {
+	if w.early && list != nil && list.Bytes > w.o.EndRoom {
 		list = nil
 	}
 	e, err := encodeManifest(res.Manifest, list)

@@ -53,6 +53,9 @@ type WriteOptions struct {
 	Watermarks     Watermarks
 	MemberSpool    string // directory for the member list while it grows; "": the system's
 	TotalBytes     int64  // for Progress; 0: not known
+	// EndRoom is how much of an archive whose source has ended may still be written behind early
+	// warning, with its manifest; 0: 4 MiB, which is less than drives keep there.
+	EndRoom int64
 
 	// OnStart is called when the tape is positioned, before the first byte is written. Its error
 	// ends the writing with the tape as it was.
@@ -111,9 +114,7 @@ const (
 	closeTimeout = 10 * time.Minute
 	// stragglerGrace is how long a source that hangs is waited for at the end.
 	stragglerGrace = 250 * time.Millisecond
-	// earlyWarningRoom is what is still written behind early warning: the end of an archive whose
-	// source has ended, and its manifest. Drives keep more than this between early warning and the
-	// end of the medium.
+	// earlyWarningRoom is the default of WriteOptions.EndRoom.
 	earlyWarningRoom = 4 << 20
 )
 
@@ -148,7 +149,7 @@ type writer struct {
 // the error says why, the result what is there.
 //
 // At early warning the source is cut off, unless it has ended and what is left of it fits into
-// earlyWarningRoom: whatever has room for a manifest gets one.
+// EndRoom: whatever has room for a manifest gets one.
 func Write(ctx context.Context, d Tape, src Source, o WriteOptions) (*WriteResult, error) {
 	w, err := newWriter(d, src, o)
 	if err != nil {
@@ -171,6 +172,9 @@ func newWriter(d Tape, src Source, o WriteOptions) (*writer, error) {
 	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = DefaultBufferBytes
+	}
+	if o.EndRoom == 0 {
+		o.EndRoom = earlyWarningRoom
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -338,7 +342,7 @@ func (w *writer) restFits() bool {
 	if w.spool != nil {
 		_, list = w.spool.counts()
 	}
-	return rest+list <= earlyWarningRoom
+	return rest+list <= w.o.EndRoom
 }
 
 // driveError marks an error as the drive's own: after it, what is on the tape is in question.
