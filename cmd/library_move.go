@@ -150,10 +150,17 @@ func (inv *invocation) moveAll(ctx context.Context, c *changer, sources []elemen
 			return errors.Join(err, inv.emitMoves(c.library.Name, moves))
 		case err != nil:
 			return err
+		case m.From.Address == m.To.Address:
+			inv.alreadyThere(m)
+			continue
 		}
 		moves = append(moves, m)
 	}
 	return inv.emitMoves(c.library.Name, moves)
+}
+
+func (inv *invocation) alreadyThere(m tape.Moved) {
+	inv.note("%s is in %s already", cell(orNull(m.Barcode)), m.To)
 }
 
 func libraryExportCommand() *command {
@@ -225,7 +232,7 @@ func (inv *invocation) move(ctx context.Context, from, to element) (err error) {
 	case err != nil:
 		return err
 	case m.From.Address == m.To.Address:
-		inv.note("%s is in %s already", cell(orNull(m.Barcode)), m.To)
+		inv.alreadyThere(m)
 		return inv.emitMoves(c.library.Name, nil)
 	}
 	return inv.emitMoves(c.library.Name, []tape.Moved{m})
@@ -310,6 +317,9 @@ func (p element) find(v tape.Inventory) (tape.Element, error) {
 func (p element) target(v tape.Inventory, source tape.Element) (tape.Element, error) {
 	if !p.home {
 		return v.Find(p.kind, p.number)
+	}
+	if source.Full && source.Kind == p.kind {
+		return source, nil // it is in such a place already
 	}
 	if home, ok := v.ByAddress(uint16(source.Source)); ok && source.Source >= 0 && p.kind == tape.Slot && home.Kind == tape.Slot && !home.Full {
 		return home, nil

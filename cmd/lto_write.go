@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"calypso/sys/errcode"
@@ -265,10 +266,10 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 	})
 	bar.finish()
 	if res == nil {
-		return errors.Join(nothingOf(src, err), w.abort(context.WithoutCancel(ctx)))
+		return errors.Join(nothingOf(src, nil, err), w.abort(context.WithoutCancel(ctx)))
 	}
 	defer res.Members.Close()
-	err = errors.Join(nothingOf(src, err), w.record(context.WithoutCancel(ctx), res))
+	err = errors.Join(nothingOf(src, res.Problems, err), w.record(context.WithoutCancel(ctx), res))
 	inv.sayProblems(res.Problems)
 	if e := w.emit(res); e != nil {
 		return errors.Join(err, e)
@@ -280,10 +281,15 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 	return err
 }
 
-// nothingOf gives the refusal of an empty source the hint for its kind: files come from no pipe.
-func nothingOf(src archive.Source, err error) error {
+// nothingOf gives the refusal of an empty source the reason and hint for its kind: files come from no
+// pipe, and most often are not there.
+func nothingOf(src archive.Source, problems []pax.Problem, err error) error {
 	var e *errcode.Error
 	if src.Kind == archive.KindTar && errcode.Of(err) == errcode.ArchiveEmpty && errors.As(err, &e) {
+		missing := func(p pax.Problem) bool { return p.Kind == pax.KindNotFound }
+		if len(problems) > 0 && !slices.ContainsFunc(problems, func(p pax.Problem) bool { return !missing(p) }) {
+			return errcode.New(errcode.FileNotFound, src.Name, "none of the sources exists, so nothing was written")
+		}
 		return e.WithHint("check the names, --include and --exclude: nothing could be read or nothing matched")
 	}
 	return err

@@ -64,6 +64,9 @@ func runMediaList(_ context.Context, inv *invocation) error {
 	t := newTable("volume", "generation", ">capacity", "labelled", "last seen", "in")
 	for _, c := range list {
 		w, e := store.Unfinished(c.Volume)
+		if errcode.Of(e) == errcode.MediaNotFound {
+			continue // forgotten meanwhile
+		}
 		err = errors.Join(err, e)
 		doc.Media = append(doc.Media, newCartridgeDoc(c, w))
 		t.row(c.Volume, c.Generation, sizeText(c.CapacityBytes), c.Labelled, c.LastSeen, c.Location)

@@ -322,11 +322,20 @@ func (s *Store) build(ctx context.Context, l *Library, spec CreateSpec) error {
 		err = state.WriteYAML(s.yamlFile(l.Name), l)
 	}
 	if err != nil {
-		return errors.Join(err, removeLibraryDir(l))
+		return errors.Join(err, s.takeBack(l))
 	}
 	// From here on the mark means nothing: a library with a file is finished.
 	_ = os.Remove(filepath.Join(l.dir(), markerName))
 	return nil
+}
+
+// takeBack removes a library that was not built to its end. Its file may be there when all that failed
+// was to make it durable: it goes first, so that no library is without its images.
+func (s *Store) takeBack(l *Library) error {
+	if err := os.Remove(s.yamlFile(l.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return removeLibraryDir(l)
 }
 
 func makeLibraryDir(l *Library) error {

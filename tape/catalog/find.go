@@ -39,6 +39,9 @@ func (s *Store) Find(ctx context.Context, pattern string, fn func(Hit) error) er
 	f := &finder{store: s, pattern: p, fn: fn}
 	for _, v := range volumes {
 		archives, err := s.Archives(v)
+		if errcode.Of(err) == errcode.MediaNotFound {
+			continue // forgotten meanwhile
+		}
 		if err != nil {
 			f.unread = append(f.unread, err)
 			continue
