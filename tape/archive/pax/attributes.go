@@ -97,8 +97,9 @@ func (x *extractor) xattr(key, value string) (name string, raw []byte, err error
 // apply sets the attributes of a member just made; what cannot be set is a problem.
 func (x *extractor) apply(m *member, t target) { x.applyTo(x.attributes(m), t) }
 
-// applyTo sets attributes in the order in which one does not undo another: a change of owner clears
-// set-id bits and capabilities, a change of mode rewrites the ACL's mask, and all touch no mtime.
+// applyTo sets attributes in the order in which one does not undo or forbid another: a change of owner
+// clears set-id bits and capabilities, user attributes want write permission of all but root
+// (xattr(7)), a change of mode rewrites the ACL's mask, and all touch no mtime.
 func (x *extractor) applyTo(a *attributes, t target) {
 	mode := a.mode
 	if !x.own || !x.chown(a, t) {
@@ -107,17 +108,29 @@ func (x *extractor) applyTo(a *attributes, t target) {
 	if t.inheritedACL() {
 		removeACLs(a, t)
 	}
+	if !a.dir && len(a.xattrs) > 0 {
+		_ = t.chmod(0o600) // the umask or an inherited ACL may have made it read-only
+	}
+	x.setXattrs(a, t, false)
 	if err := t.chmod(mode); err != nil {
 		x.attributeProblem(a, KindOwner, fmt.Errorf("set mode %04o: %w", mode, err))
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.xattrs)) {
-		if err := t.setxattr(name, a.xattrs[name]); err != nil {
-			x.attributeProblem(a, KindXattr, fmt.Errorf("set extended attribute %q: %w", name, err))
-		}
-	}
+	x.setXattrs(a, t, true)
 	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: a.modTime.Unix(), Nsec: int64(a.modTime.Nanosecond())}}
 	if err := t.utimes(&times); err != nil {
 		x.attributeProblem(a, KindOwner, fmt.Errorf("set modification time: %w", err))
+	}
+}
+
+// setXattrs sets the ACLs, or all other attributes.
+func (x *extractor) setXattrs(a *attributes, t target, acls bool) {
+	for _, name := range slices.Sorted(maps.Keys(a.xattrs)) {
+		if isACL := name == xattrACLAccess || name == xattrACLDefault; isACL != acls {
+			continue
+		}
+		if err := t.setxattr(name, a.xattrs[name]); err != nil {
+			x.attributeProblem(a, KindXattr, fmt.Errorf("set extended attribute %q: %w", name, err))
+		}
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 // absolute names and names with ".." are refused, symbolic links inside dest are never followed.
 // Each file is written under a temporary name in its directory, checked by o.Verify, given its owner,
 // mode, attributes and times, and only then renamed into place. Files in the way are replaced,
-// directories that are not empty are kept. Directories get their own metadata at the end.
+// directories that are not empty are kept. Directories get their own metadata at the end; until then
+// their owner may write to them, even to one that was there and closed.
 // Permissions are restored exactly, whatever the umask is; set-id bits only with their owner.
 //
 // What is wrong with one member is in the report. The error is that of r, of a damaged or truncated
@@ -215,6 +216,11 @@ func (x *extractor) directory(m *member, parts []string) error {
 			return err
 		}
 	}
+	dir, err := x.tree.open(parts, false)
+	if err != nil {
+		return err
+	}
+	letIn(dir.fd)
 	x.dirs[strings.Join(parts, "/")] = x.attributes(m)
 	return nil
 }
@@ -225,7 +231,7 @@ func (x *extractor) makeDirectory(parts []string) error {
 		return err
 	}
 	name := parts[len(parts)-1]
-	// Its own until the end: its final mode may keep its files from being written.
+	// Its final mode is set at the end: it may keep the files beneath it from being written.
 	err = unix.Mkdirat(dir.fd, name, 0o700)
 	if !errors.Is(err, unix.EEXIST) {
 		return wrapFailed("make directory", err)

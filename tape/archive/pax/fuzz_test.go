@@ -61,7 +61,7 @@ func oldSparse() []byte {
 
 func recordSparse(t testing.TB) []byte {
 	var buf bytes.Buffer
-	e := entry{path: "map", typ: TypeFile, size: 512, records: []record{{"GNU.sparse.map", "1024,512"}, {"GNU.sparse.numblocks", "1"}, {"GNU.sparse.size", "4096"}}}
+	e := entry{path: "map", typ: TypeFile, mode: 0o644, size: 512, records: []record{{"GNU.sparse.map", "1024,512"}, {"GNU.sparse.numblocks", "1"}, {"GNU.sparse.size", "4096"}}}
 	enc := headerEncoder{names: newOwners()}
 	b, _ := enc.append(nil, &e)
 	buf.Write(b)
@@ -140,6 +140,7 @@ func FuzzExtract(f *testing.F) {
 			t.Errorf("Extract: %v; List: %v", err, listErr)
 		}
 		yardIntact(t, yard)
+		openUp(dest)
 		noTemporaries(t, dest)
 	})
 }

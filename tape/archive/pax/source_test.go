@@ -202,7 +202,7 @@ func asNobody(t *testing.T, root string, f func()) {
 		f()
 		return
 	}
-	for dir := root; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+	for dir := root; dir != filepath.Clean(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
 		must(t, os.Chmod(dir, 0o755))
 	}
 	must(t, unix.Setresuid(-1, 65534, -1))

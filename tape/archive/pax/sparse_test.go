@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // hugeFile makes a directory with a file of size bytes that holds data at three places.
@@ -21,6 +23,18 @@ func hugeFile(t testing.TB, size int64) string {
 		must(t, err)
 	}
 	return src
+}
+
+// hasHole asks for the hole itself: a block of attributes counts among the blocks that stat(2) gives.
+func hasHole(t testing.TB, path string) bool {
+	t.Helper()
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	must(t, err)
+	hole, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_HOLE)
+	return err == nil && hole < size
 }
 
 func checkHuge(t testing.TB, dir string, size int64) {

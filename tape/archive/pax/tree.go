@@ -114,7 +114,9 @@ func (t *tree) step(name string, create bool) (level, error) {
 	fd, err := openDirectory(parent, name)
 	if errors.Is(err, unix.ENOENT) && create {
 		if err = unix.Mkdirat(parent, name, 0o777); err == nil || errors.Is(err, unix.EEXIST) {
-			fd, err = openDirectory(parent, name)
+			if fd, err = openDirectory(parent, name); err == nil {
+				letIn(fd)
+			}
 		}
 	}
 	if err != nil {
@@ -128,6 +130,17 @@ func (t *tree) step(name string, create bool) (level, error) {
 
 func openDirectory(parent int, name string) (int, error) {
 	return unix.Openat(parent, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
+// letIn gives the owner of a directory the rights to write beneath it: one of an earlier restore may
+// be closed, and the umask or the default ACL of its parent may close a new one. Where that is not
+// permitted, or not enough, what comes beneath it says so.
+func letIn(fd int) {
+	const all = unix.S_IRWXU
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&all != all {
+		_ = unix.Chmod(procPath(fd), st.Mode&0o7777|all)
+	}
 }
 
 func isSymlink(dir int, name string) bool {
