@@ -42,8 +42,10 @@ type object struct {
 	Shape         shape             `yaml:",inline"`
 	Any           any               `yaml:"any"`
 	Plain         int
-	hidden        int // no key: yaml sees exported fields only
-	Skipped       int `yaml:"-"`
+	//lint:ignore U1000 that yaml does not see it is what is tested
+	hidden int
+
+	Skipped int `yaml:"-"`
 }
 
 func write(t testing.TB, text string) string {

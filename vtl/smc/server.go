@@ -75,7 +75,7 @@ func (s *Server) Exec(ctx context.Context, cmd *scsi.Command) error {
 
 // dispatch checks the operation code, unit attentions and the CDB, in this order.
 func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
-	command, err := commands.Find(c.CDB)
+	command, err := commands().Find(c.CDB)
 	if err != nil {
 		return err
 	}
