@@ -192,6 +192,14 @@ func (doc *statusDoc) readCatalog(store *catalog.Store, volume string, holder *l
 	}
 }
 
+// catalogText says how many archives the catalog has: the tape itself was not read.
+func catalogText(archives *int) string {
+	if archives == nil {
+		return "not known"
+	}
+	return counted(*archives, "archive")
+}
+
 func (p *page) status(doc statusDoc) {
 	list := []any{"drive", doc.Drive, "product", fmt.Sprintf("%s %s, firmware %s, serial %s", doc.Vendor, doc.Product, doc.Revision, doc.Serial), "state", doc.State}
 	if h := doc.HeldBy; h != nil {
@@ -202,7 +210,7 @@ func (p *page) status(doc statusDoc) {
 		if m.CapacityBytes != nil && m.RemainingBytes != nil {
 			list = append(list, "capacity", fmt.Sprintf("%s, %s left", bytesText(*m.CapacityBytes), bytesText(*m.RemainingBytes)))
 		}
-		list = append(list, "write-protected", m.WriteProtected, "loads", m.LoadCount, "archives", doc.Archives)
+		list = append(list, "write-protected", m.WriteProtected, "loads", m.LoadCount, "in catalog", catalogText(doc.Archives))
 	}
 	if doc.Position != nil {
 		list = append(list, "position", doc.Position.String())
