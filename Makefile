@@ -37,12 +37,7 @@ race:
 
 # Every fuzz target for FUZZTIME.
 fuzz:
-	@set -e; $(GO) list ./... | while read -r pkg; do \
-	  for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
-	    echo "fuzz $$pkg $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$pkg"; \
-	  done; \
-	done
+	@sh testdata/fuzz.sh $(FUZZTIME)
 
 # Each figure stands beside its peer's, measured in the same run.
 bench: build

@@ -96,6 +96,9 @@ func CheckVolume(name string) error {
 	return nil
 }
 
+// maxTime is the last second that a ustar header can hold, 11 octal digits: 16 March 2242.
+const maxTime = 1<<33 - 1
+
 // Validate checks that the label can be written and will decode to itself.
 func (l Label) Validate() error {
 	if err := CheckVolume(l.Volume); err != nil {
@@ -104,7 +107,7 @@ func (l Label) Validate() error {
 	switch {
 	case !uuidPattern().MatchString(l.UUID):
 		return fmt.Errorf("uuid %q: not lower-case 8-4-4-4-12 hexadecimal", l.UUID)
-	case l.Created.Unix() < 0 || l.Created.Year() > 9999:
+	case l.Created.Unix() < 0 || l.Created.Unix() > maxTime:
 		return fmt.Errorf("created %v: not a date of this era", l.Created)
 	case l.BlockSize < MinBlockSize || l.BlockSize > MaxBlockSize || l.BlockSize%MinBlockSize != 0:
 		return fmt.Errorf("block_size_bytes %d: not a multiple of %d up to %d", l.BlockSize, MinBlockSize, MaxBlockSize)
