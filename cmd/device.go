@@ -93,16 +93,27 @@ func driveBySerial(store *vtl.Store, serial string) (device, error) {
 type drive struct {
 	*tape.Drive
 	device
-	closers []func() error
+	closers
 }
 
-// Close ends the use of the drive. Its error matters: the medium is made durable here.
-func (d *drive) Close() error {
-	var errs []error
-	for i := len(d.closers) - 1; i >= 0; i-- {
-		errs = append(errs, d.closers[i]())
+// writable refuses a cartridge whose write-protect switch is on.
+func (d *drive) writable(m tape.Medium) error {
+	if m.WriteProtected {
+		return errcode.New(errcode.TapeWriteProtected, d.name, "cartridge %s is write-protected", cell(m.Barcode))
 	}
-	d.closers = nil
+	return nil
+}
+
+// closers end the use of a device: the transport, then its locks, the last that was opened first.
+type closers []func() error
+
+// Close runs them once. Its error matters: the medium is made durable here.
+func (c *closers) Close() error {
+	var errs []error
+	for i := len(*c) - 1; i >= 0; i-- {
+		errs = append(errs, (*c)[i]())
+	}
+	*c = nil
 	return errors.Join(errs...)
 }
 
@@ -190,18 +201,9 @@ func closeInto(err *error, c io.Closer) {
 // changer is an open changer with its lock, and those of the drives it will touch.
 type changer struct {
 	*tape.Changer
-	library   *vtl.Library
-	closers   []func() error
+	library *vtl.Library
+	closers
 	pretended *tape.Inventory // of a dry run
-}
-
-func (c *changer) Close() error {
-	var errs []error
-	for i := len(c.closers) - 1; i >= 0; i-- {
-		errs = append(errs, c.closers[i]())
-	}
-	c.closers = nil
-	return errors.Join(errs...)
 }
 
 // openChanger takes the lock of the changer, then those of the drives, in the order that all
@@ -218,13 +220,11 @@ func (inv *invocation) openChanger(ctx context.Context, name string, drives ...i
 			names = append(names, device{serial: lib.Drives[n].Serial}.lockName())
 		}
 	}
-	for _, n := range names {
-		held, err := lock.Acquire(ctx, inv.places.RunDir, n, inv.lockTimeout())
-		if err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-		c.closers = append(c.closers, held.Release)
+	held, err := inv.lockAll(ctx, names...)
+	if err != nil {
+		return nil, err
 	}
+	c.closers = append(c.closers, held.Close)
 	transport, err := vtl.NewStore(inv.places).OpenChanger(ctx, name)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())

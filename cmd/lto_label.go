@@ -104,8 +104,8 @@ func (p *page) labelled(doc labelDoc, dryRun bool) {
 
 // labelAllowed checks what needs no look at the tape.
 func (inv *invocation) labelAllowed(ctx context.Context, d *drive, m tape.Medium, volume string) error {
-	if m.WriteProtected {
-		return errcode.New(errcode.TapeWriteProtected, d.name, "cartridge %s is write-protected", cell(m.Barcode))
+	if err := d.writable(m); err != nil {
+		return err
 	}
 	if m.Barcode != "" && m.Barcode != volume {
 		return errcode.New(errcode.MediaLabelMismatch, d.name, "the cartridge has barcode %s, not %q", m.Barcode, volume).
@@ -270,8 +270,8 @@ func runLTOErase(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	defer closeInto(&err, d)
-	if m.WriteProtected {
-		return errcode.New(errcode.TapeWriteProtected, d.name, "cartridge %s is write-protected", cell(m.Barcode))
+	if err := d.writable(m); err != nil {
+		return err
 	}
 	found, err := inv.mayOverwrite(ctx, d, m, "erase")
 	if err != nil {

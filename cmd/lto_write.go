@@ -135,8 +135,8 @@ func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	defer closeInto(&err, d)
-	if m.WriteProtected {
-		return errcode.New(errcode.TapeWriteProtected, d.name, "cartridge %s is write-protected", cell(m.Barcode))
+	if err := d.writable(m); err != nil {
+		return err
 	}
 	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog()}
 	if err := w.prepare(ctx); err != nil {

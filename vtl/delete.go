@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"calypso/sys/errcode"
+	"calypso/sys/state"
 	"calypso/vtl/image"
 )
 
@@ -40,7 +41,7 @@ func (s *Store) Delete(ctx context.Context, name string, confirmed bool) error {
 		if err := os.Rename(s.yamlFile(name), s.tombstone(name)); err != nil {
 			return err
 		}
-		if err := syncDir(s.librariesDir()); err != nil {
+		if err := state.SyncDir(s.librariesDir()); err != nil {
 			return err
 		}
 		step("entombed")
@@ -101,7 +102,7 @@ func (s *Store) finishDeletion(name string) error {
 	if err := os.Remove(s.tombstone(name)); err != nil {
 		return err
 	}
-	return syncDir(s.librariesDir())
+	return state.SyncDir(s.librariesDir())
 }
 
 // removeLibraryDir removes a library's directory. What somebody else put beside the tapes stays.
@@ -117,13 +118,4 @@ func removeLibraryDir(l *Library) error {
 		return nil
 	}
 	return err
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

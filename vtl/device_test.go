@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"calypso/sys/errcode"
+	"calypso/sys/proc"
 	"calypso/tape/scsi"
 	"calypso/vtl/image"
 )
@@ -177,7 +178,7 @@ func TestRebootIsPowerCycle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, state := range [][]byte{bytes.Replace(data, []byte(bootID()), []byte("another"), 1), []byte("{torn"), nil} {
+	for _, state := range [][]byte{bytes.Replace(data, []byte(proc.BootID()), []byte("another"), 1), []byte("{torn"), nil} {
 		if err := os.WriteFile(path, state, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"calypso/sys/proc"
 	"calypso/tape/scsi"
 	"calypso/vtl/smc"
 	"calypso/vtl/spc"
@@ -40,7 +40,7 @@ func readVolatile[T ssc.State | smc.State](path string) *T {
 		return nil
 	}
 	var v volatile[T]
-	if err := json.Unmarshal(data, &v); err != nil || v.SchemaVersion != volatileSchema || v.BootID != bootID() {
+	if err := json.Unmarshal(data, &v); err != nil || v.SchemaVersion != volatileSchema || v.BootID != proc.BootID() {
 		return nil
 	}
 	return &v.State
@@ -48,7 +48,7 @@ func readVolatile[T ssc.State | smc.State](path string) *T {
 
 // writeVolatile replaces the state in one step; the device's lock keeps others away.
 func writeVolatile[T ssc.State | smc.State](path string, state T) error {
-	data, err := json.Marshal(volatile[T]{volatileSchema, bootID(), state})
+	data, err := json.Marshal(volatile[T]{volatileSchema, proc.BootID(), state})
 	if err != nil {
 		return err
 	}
@@ -60,11 +60,6 @@ func writeVolatile[T ssc.State | smc.State](path string, state T) error {
 		return errors.Join(err, os.Remove(temporary))
 	}
 	return os.Rename(temporary, path)
-}
-
-func bootID() string {
-	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(id))
 }
 
 // alertChanger queues a unit attention for the host of a changer that nobody has open. One that was

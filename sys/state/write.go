@@ -55,6 +55,9 @@ func (realDisk) syncDir(dir string) error {
 	return nil
 }
 
+// SyncDir makes the names in dir durable, for who makes, renames or removes files by other means.
+func SyncDir(dir string) error { return realDisk{}.syncDir(dir) }
+
 // WriteFile replaces the content of path by data: when it returns nil the new content survives a
 // power cut, and at no time does path hold anything but all of the old or all of the new. Missing
 // directories are made (mode 0750); perm counts less the umask, and for a new file only. Errors:

@@ -68,7 +68,7 @@ func (r *Rebuild) Commit(ctx context.Context, c Cartridge) error {
 				return err
 			}
 		}
-		if err := syncDir(r.store.volumeDir(r.volume)); err != nil {
+		if err := state.SyncDir(r.store.volumeDir(r.volume)); err != nil {
 			return err
 		}
 		*old = c

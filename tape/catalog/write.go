@@ -186,13 +186,5 @@ func writeMembers(path string, members io.Reader) (err error) {
 	if err := file.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return state.SyncDir(filepath.Dir(path))
 }
