@@ -105,3 +105,7 @@ func (r *reel) SetMeta(change func(*ssc.Meta)) error {
 	change(&r.meta)
 	return nil
 }
+
+func (r *reel) Partitions() int { return 1 }
+
+func (r *reel) Partition(int) ssc.Partition { return r }

@@ -90,6 +90,30 @@ const (
 	ImageDamaged       Code = "image_damaged"
 	ImageNewer         Code = "image_newer"
 	DestinationInvalid Code = "destination_invalid"
+
+	KeyNotFound       Code = "key_not_found"
+	KeyExists         Code = "key_exists"
+	KeyNeeded         Code = "key_needed"
+	KeyWrong          Code = "key_wrong"
+	KeyInUse          Code = "key_in_use"
+	KeyUnsafe         Code = "key_file_unsafe"
+	KeyDamaged        Code = "key_damaged"
+	KeyLocked         Code = "key_locked"
+	EncryptionState   Code = "encryption_state"
+	EncryptionMissing Code = "encryption_unsupported"
+
+	AttributeNotFound Code = "attribute_not_found"
+	AttributeReadOnly Code = "attribute_read_only"
+	AttributeInvalid  Code = "attribute_invalid"
+	ModeNotFound      Code = "mode_field_not_found"
+	ModeRefused       Code = "mode_field_refused"
+	ModeMismatch      Code = "mode_field_mismatch"
+
+	CleaningNotFound  Code = "cleaning_cartridge_not_found"
+	CleaningExpired   Code = "cleaning_cartridge_expired"
+	CleaningFailed    Code = "cleaning_failed"
+	FaultNotFound     Code = "fault_not_found"
+	ReservedElsewhere Code = "device_reserved"
 )
 
 var table = []Entry{
@@ -171,6 +195,30 @@ var table = []Entry{
 	{ImageDamaged, ExitDevice, "the image of a virtual tape is damaged", "copy what can be read; the message names the place"},
 	{ImageNewer, ExitUnsupported, "the image was written by a newer version of calypso", "use that version of calypso"},
 	{DestinationInvalid, ExitUsage, "the destination cannot be used", "name an existing directory"},
+
+	{KeyNotFound, ExitNotFound, "the key store has no such key", "see 'calypso key list'; 'calypso key import' adds one from the safe"},
+	{KeyExists, ExitRefused, "the key store has a key of this name or id already", "choose another name"},
+	{KeyNeeded, ExitDenied, "the data is encrypted and the key to it is not at hand", "import the key with the id that is named: 'calypso key import'"},
+	{KeyWrong, ExitDenied, "the data is encrypted with another key", "use the key with the id that is named"},
+	{KeyInUse, ExitRefused, "tapes still need this key; nothing was deleted", "keep it as long as they do; the message lists them"},
+	{KeyUnsafe, ExitDenied, "others than its owner can read the key file, or it is not a plain file", "chmod 600 it, and think about who may have read it"},
+	{KeyDamaged, ExitMismatch, "the key is damaged: its checksum or its form is wrong", "take it from another copy"},
+	{KeyLocked, ExitDenied, "the key could not be unwrapped", "give the right passphrase or identity file"},
+	{EncryptionState, ExitMismatch, "the drive does not encrypt as it was told to; nothing was written", "see 'calypso lto encrypt status'"},
+	{EncryptionMissing, ExitUnsupported, "the drive or its cartridge cannot encrypt with AES-256-GCM under a host's key", "use LTO-4 or later; some libraries keep encryption to themselves"},
+
+	{AttributeNotFound, ExitNotFound, "the cartridge memory has no such attribute", "see 'calypso lto attr list'"},
+	{AttributeReadOnly, ExitRefused, "hosts may not write this attribute; nothing was written", "0800h to 0BFFh are the host's"},
+	{AttributeInvalid, ExitUsage, "the value does not fit the attribute; nothing was written", "see its format and length with 'calypso lto attr list'"},
+	{ModeNotFound, ExitNotFound, "the drive has no such mode page or field", "see 'calypso lto mode list'"},
+	{ModeRefused, ExitDevice, "the drive refused the value of the mode page; nothing was changed", "see what can be changed with 'calypso lto mode get'"},
+	{ModeMismatch, ExitMismatch, "the drive took the mode page and set another value", "see what it set with 'calypso lto mode get'"},
+
+	{CleaningNotFound, ExitNotFound, "the library has no cleaning cartridge that can be used", "put one in; its barcode begins with CLN"},
+	{CleaningExpired, ExitRefused, "the cleaning cartridge has no cleanings left; the drive was not cleaned", "replace it"},
+	{CleaningFailed, ExitDevice, "the drive was not cleaned", "look at the drive and its alerts; try another cleaning cartridge"},
+	{FaultNotFound, ExitNotFound, "no such fault is injected", "see 'calypso vtl fault list'"},
+	{ReservedElsewhere, ExitBusy, "another host has reserved the device", "wait until it releases it"},
 }
 
 // All lists every entry, in the order of the table.

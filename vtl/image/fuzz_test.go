@@ -162,7 +162,7 @@ func FuzzMeta(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
-	f.Add([]byte(`{"schema_version": 2}`))
+	f.Add([]byte(`{"schema_version": 3}`))
 	f.Add([]byte(`{"schema_version": 1, "attributes": [{}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decodeMeta(data)

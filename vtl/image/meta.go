@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 )
 
 const (
-	metaSchema   = 1
+	metaSchema   = 2        // 1 had neither cleaning cartridges nor partitions nor usage
 	maxMetaBytes = 16 << 20 // the MAM of a cartridge is 16 KiB; this is generous
 )
 
@@ -45,7 +46,36 @@ type Meta struct {
 	LoadCount            int64
 	LifetimeWrittenBytes int64
 	LifetimeReadBytes    int64
+	Cleaning             bool    // a cleaning cartridge: it has no tape to write on
+	CleaningsLeft        int64   // of a cleaning cartridge
+	Partitions           []int64 // capacity of each partition in bytes, when there is more than one
+	Usage                Usage
 	Attributes           []Attribute // MAM attributes that were written, by ascending ID
+}
+
+// Usage is what the cartridge went through, as drives book it in its memory (SSC-5, volume statistics
+// log page). "Last" is the last load that has ended.
+type Usage struct {
+	TapeAlerts             uint64 `json:"tape_alerts,string"` // flags of the last load, flag 1 in the highest bit
+	WriteMounts            int64  `json:"write_mounts"`
+	DataSetsWritten        int64  `json:"data_sets_written"`
+	DataSetsRead           int64  `json:"data_sets_read"`
+	WriteRetries           int64  `json:"write_retries"`
+	ReadRetries            int64  `json:"read_retries"`
+	UnrecoveredWrites      int64  `json:"unrecovered_writes"`
+	UnrecoveredReads       int64  `json:"unrecovered_reads"`
+	HostWrittenBytes       int64  `json:"host_written_bytes"` // before compression; lifetime_written_bytes is after
+	HostReadBytes          int64  `json:"host_read_bytes"`
+	LastUnrecoveredWrites  int64  `json:"last_unrecovered_writes"`
+	LastUnrecoveredReads   int64  `json:"last_unrecovered_reads"`
+	LastHostWrittenBytes   int64  `json:"last_host_written_bytes"`
+	LastMediumWrittenBytes int64  `json:"last_medium_written_bytes"`
+	LastHostReadBytes      int64  `json:"last_host_read_bytes"`
+	LastMediumReadBytes    int64  `json:"last_medium_read_bytes"`
+	BeginningPasses        int64  `json:"beginning_of_medium_passes"`
+	MiddlePasses           int64  `json:"middle_of_medium_passes"`
+	MountSeconds           int64  `json:"mount_seconds"`
+	Formats                int64  `json:"formats"` // FORMAT MEDIUM, and the making of the cartridge
 }
 
 // Attribute is one attribute of the medium auxiliary memory (SPC-5 7.4).
@@ -93,6 +123,7 @@ func (m Meta) clone() Meta {
 		attributes[i] = a
 	}
 	m.Attributes = attributes
+	m.Partitions = slices.Clone(m.Partitions)
 	return m
 }
 
@@ -112,6 +143,10 @@ type metaFile struct {
 	LoadCount            int64           `json:"load_count"`
 	LifetimeWrittenBytes int64           `json:"lifetime_written_bytes"`
 	LifetimeReadBytes    int64           `json:"lifetime_read_bytes"`
+	Cleaning             bool            `json:"cleaning"`
+	CleaningsLeft        int64           `json:"cleanings_left"`
+	Partitions           []int64         `json:"partitions"` // capacities in bytes
+	Usage                Usage           `json:"usage"`
 	Attributes           []attributeFile `json:"attributes"`
 }
 
@@ -132,6 +167,8 @@ func encodeMeta(m Meta) ([]byte, error) {
 		NativeCapacityBytes: m.NativeCapacityBytes, CapacityBytes: m.CapacityBytes,
 		WriteProtect: m.WriteProtect, WORM: m.WORM, LoadCount: m.LoadCount,
 		LifetimeWrittenBytes: m.LifetimeWrittenBytes, LifetimeReadBytes: m.LifetimeReadBytes,
+		Cleaning: m.Cleaning, CleaningsLeft: m.CleaningsLeft, Usage: m.Usage,
+		Partitions: append([]int64{}, m.Partitions...),
 		Attributes: make([]attributeFile, 0, len(m.Attributes)),
 	}
 	if err := m.check(); err != nil {
@@ -158,7 +195,7 @@ func decodeMeta(data []byte) (Meta, error) {
 	if _, more := decoder.Token(); err == nil && !errors.Is(more, io.EOF) {
 		err = errors.New("something follows the object")
 	}
-	if err != nil || f.SchemaVersion != metaSchema {
+	if err != nil || f.SchemaVersion < 1 || f.SchemaVersion > metaSchema {
 		return Meta{}, errors.Join(checkVersion(data), err)
 	}
 	m, err := f.meta()
@@ -191,6 +228,7 @@ func (f metaFile) meta() (Meta, error) {
 		NativeCapacityBytes: f.NativeCapacityBytes, CapacityBytes: f.CapacityBytes,
 		WriteProtect: f.WriteProtect, WORM: f.WORM, LoadCount: f.LoadCount,
 		LifetimeWrittenBytes: f.LifetimeWrittenBytes, LifetimeReadBytes: f.LifetimeReadBytes,
+		Cleaning: f.Cleaning, CleaningsLeft: f.CleaningsLeft, Partitions: f.Partitions, Usage: f.Usage,
 	}
 	density, err := hex.DecodeString(f.DensityCode)
 	if err != nil || len(density) != 1 {
@@ -245,10 +283,18 @@ func (m *Meta) check() error {
 		return fmt.Errorf("manufacture date %q is not YYYYMMDD", m.ManufactureDate)
 	case m.CapacityBytes < 1 || m.CapacityBytes > m.NativeCapacityBytes || m.NativeCapacityBytes > 1<<56:
 		return fmt.Errorf("capacity of %d of %d bytes is impossible", m.CapacityBytes, m.NativeCapacityBytes)
-	case m.LoadCount < 0 || m.LifetimeWrittenBytes < 0 || m.LifetimeReadBytes < 0:
+	case m.LoadCount < 0 || m.LifetimeWrittenBytes < 0 || m.LifetimeReadBytes < 0 || m.CleaningsLeft < 0 || m.Usage.negative():
 		return errors.New("a counter is negative")
 	}
 	return checkAttributes(m.Attributes)
+}
+
+// negative says whether a counter is.
+func (u Usage) negative() bool {
+	return slices.Min([]int64{u.WriteMounts, u.DataSetsWritten, u.DataSetsRead, u.WriteRetries, u.ReadRetries,
+		u.UnrecoveredWrites, u.UnrecoveredReads, u.HostWrittenBytes, u.HostReadBytes, u.LastUnrecoveredWrites,
+		u.LastUnrecoveredReads, u.LastHostWrittenBytes, u.LastMediumWrittenBytes, u.LastHostReadBytes,
+		u.LastMediumReadBytes, u.BeginningPasses, u.MiddlePasses, u.MountSeconds, u.Formats}) < 0
 }
 
 func checkAttributes(attributes []Attribute) error {

@@ -108,7 +108,7 @@ func TestBadMeta(t *testing.T) {
 		"empty":        {"", errcode.ImageDamaged},
 		"not JSON":     {"\x00\x01", errcode.ImageDamaged},
 		"trailing":     {good + "{}", errcode.ImageDamaged},
-		"newer":        {`{"schema_version": 2, "what": "ever"}`, errcode.ImageNewer},
+		"newer":        {`{"schema_version": 3, "what": "ever"}`, errcode.ImageNewer},
 		"no version":   {`{}`, errcode.ImageDamaged},
 		"unknown key":  {replace(`"worm"`, `"warm"`), errcode.ImageDamaged},
 		"generation":   {replace("LTO-8", "LTO-4"), errcode.ImageDamaged},
@@ -174,5 +174,19 @@ func TestCreateThousand(t *testing.T) {
 	}
 	if err := Create(filepath.Join(root, "V00001L8"), Spec{Barcode: "V00001L8", Generation: "LTO-8"}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("created twice: %v", err)
+	}
+}
+
+// A cartridge of the first version is taken as it is; what it does not know is zero.
+func TestMetaOfSchema1(t *testing.T) {
+	m, err := decodeMeta([]byte(`{"schema_version": 1, "barcode": "V00001L8", "generation": "LTO-8", "density_code": "5E",
+		"medium_serial": "A", "manufacturer": "CALYPSO", "manufacture_date": "20250102", "native_capacity_bytes": 12000000000000,
+		"capacity_bytes": 1048576, "write_protect": false, "worm": true, "load_count": 3, "lifetime_written_bytes": 5,
+		"lifetime_read_bytes": 7, "attributes": []}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.LoadCount != 3 || !m.WORM || m.Cleaning || m.Usage != (Usage{}) || len(m.Partitions) != 0 {
+		t.Errorf("got %+v; want the values of the file and zeros", m)
 	}
 }

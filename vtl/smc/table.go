@@ -2,6 +2,7 @@ package smc
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"calypso/vtl/spc"
@@ -13,20 +14,27 @@ type command = spc.Command[*Server]
 const changes = spc.FirstDeviceFlag
 
 // commands is the command set. Usage is the CDB usage bitmap: bits that are zero there are refused.
+// A subject of its own has its commands beside its handlers.
 var commands = sync.OnceValue(func() *spc.Table[*Server] {
-	return spc.NewTable(
-		command{Name: "TEST UNIT READY", Action: spc.NoAction, Usage: "00 00 00 00 00 00", Run: (*Server).testUnitReady},
-		command{Name: "REQUEST SENSE", Action: spc.NoAction, Usage: "03 00 00 00 FF 00", Flags: spc.WithAttention, Run: (*Server).requestSense},
-		command{Name: "INITIALIZE ELEMENT STATUS", Action: spc.NoAction, Usage: "07 00 00 00 00 00", Run: (*Server).initialize},
-		command{Name: "INQUIRY", Action: spc.NoAction, Usage: "12 01 FF FF FF 00", Flags: spc.WithAttention, Run: (*Server).inquiry},
-		command{Name: "MODE SENSE(6)", Action: spc.NoAction, Usage: "1A 08 FF FF FF 00", Run: (*Server).modeSense},
-		command{Name: "PREVENT ALLOW MEDIUM REMOVAL", Action: spc.NoAction, Usage: "1E 00 00 00 01 00", Flags: changes, Run: (*Server).preventAllow},
-		command{Name: "MODE SENSE(10)", Action: spc.NoAction, Usage: "5A 18 FF FF 00 00 00 FF FF 00", Run: (*Server).modeSense},
-		command{Name: "REPORT LUNS", Action: spc.NoAction, Usage: "A0 00 FF 00 00 00 FF FF FF FF 00 00", Flags: spc.WithAttention, Run: (*Server).reportLUNs},
-		command{Name: "MOVE MEDIUM", Action: spc.NoAction, Usage: "A5 00 FF FF FF FF FF FF 00 00 01 00", Flags: changes, Run: (*Server).moveMedium},
-		command{Name: "READ ELEMENT STATUS", Action: spc.NoAction, Usage: "B8 1F FF FF FF FF 03 FF FF FF 00 00", Run: (*Server).readElementStatus},
-	)
+	return spc.NewTable(slices.Concat(
+		basicCommands(),
+	)...)
 })
+
+func basicCommands() []command {
+	return []command{
+		{Name: "TEST UNIT READY", Action: spc.NoAction, Usage: "00 00 00 00 00 00", Run: (*Server).testUnitReady},
+		{Name: "REQUEST SENSE", Action: spc.NoAction, Usage: "03 00 00 00 FF 00", Flags: spc.WithAttention, Run: (*Server).requestSense},
+		{Name: "INITIALIZE ELEMENT STATUS", Action: spc.NoAction, Usage: "07 00 00 00 00 00", Run: (*Server).initialize},
+		{Name: "INQUIRY", Action: spc.NoAction, Usage: "12 01 FF FF FF 00", Flags: spc.WithAttention, Run: (*Server).inquiry},
+		{Name: "MODE SENSE(6)", Action: spc.NoAction, Usage: "1A 08 FF FF FF 00", Run: (*Server).modeSense},
+		{Name: "PREVENT ALLOW MEDIUM REMOVAL", Action: spc.NoAction, Usage: "1E 00 00 00 01 00", Flags: changes, Run: (*Server).preventAllow},
+		{Name: "MODE SENSE(10)", Action: spc.NoAction, Usage: "5A 18 FF FF 00 00 00 FF FF 00", Run: (*Server).modeSense},
+		{Name: "REPORT LUNS", Action: spc.NoAction, Usage: "A0 00 FF 00 00 00 FF FF FF FF 00 00", Flags: spc.WithAttention, Run: (*Server).reportLUNs},
+		{Name: "MOVE MEDIUM", Action: spc.NoAction, Usage: "A5 00 FF FF FF FF FF FF 00 00 01 00", Flags: changes, Run: (*Server).moveMedium},
+		{Name: "READ ELEMENT STATUS", Action: spc.NoAction, Usage: "B8 1F FF FF FF FF 03 FF FF FF 00 00", Run: (*Server).readElementStatus},
+	}
+}
 
 const changerDevice = 0x08
 

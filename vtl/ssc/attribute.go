@@ -35,7 +35,7 @@ type deviceAttribute struct {
 // Capacities are in MiB of the partition.
 var deviceAttributes = []deviceAttribute{
 	{0x0000, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.remainingBytes() / mebibyte) }},
-	{0x0001, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.medium.CapacityBytes() / mebibyte) }},
+	{0x0001, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.tape.CapacityBytes() / mebibyte) }},
 	{0x0002, formatBinary, func(*Server, Meta) []byte { return u64(0) }}, // no TapeAlert flag was ever set
 	{0x0003, formatBinary, func(_ *Server, m Meta) []byte { return u64(m.LoadCount) }},
 	{0x0004, formatBinary, func(_ *Server, m Meta) []byte { return u64(memoryLeft(m)) }},
@@ -44,8 +44,8 @@ var deviceAttributes = []deviceAttribute{
 	{0x0007, formatBinary, func(*Server, Meta) []byte { return []byte{0, 1} }},
 	{0x0220, formatBinary, func(_ *Server, m Meta) []byte { return u64(m.LifetimeWrittenBytes / mebibyte) }},
 	{0x0221, formatBinary, func(_ *Server, m Meta) []byte { return u64(m.LifetimeReadBytes / mebibyte) }},
-	{0x0222, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.written / mebibyte) }},
-	{0x0223, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.read / mebibyte) }},
+	{0x0222, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.traffic.MediumWrittenBytes / mebibyte) }},
+	{0x0223, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.traffic.MediumReadBytes / mebibyte) }},
 	{0x0400, formatASCII, func(_ *Server, m Meta) []byte { return spc.PadASCII(m.Manufacturer, 8) }},
 	{0x0401, formatASCII, func(_ *Server, m Meta) []byte { return spc.PadASCII(m.MediumSerial, 32) }},
 	{0x0404, formatASCII, func(*Server, Meta) []byte { return spc.PadASCII("LTO-CVE", 8) }},
@@ -85,7 +85,7 @@ var hostAttributes = map[uint16]hostAttribute{
 func u64(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 
 func (s *Server) remainingBytes() int64 {
-	return max(s.medium.CapacityBytes()-s.medium.UsedBytes(), 0)
+	return max(s.tape.CapacityBytes()-s.tape.UsedBytes(), 0)
 }
 
 // mediumKind is MEDIUM TYPE of attribute 0408h.
@@ -164,7 +164,7 @@ func (s *Server) readAttributeValues(_ context.Context, c *spc.Call) error {
 	}
 	b := make([]byte, 4)
 	for _, a := range attributes {
-		b = a.append(b)
+		b = appendAttribute(b, a)
 	}
 	return replyCounted(c, b)
 }
@@ -188,8 +188,8 @@ func replyCounted(c *spc.Call, b []byte) error {
 	return c.Reply(b, int(c.U32(10)))
 }
 
-// append encodes the attribute (SPC-5).
-func (a Attribute) append(b []byte) []byte {
+// appendAttribute encodes an attribute (SPC-5).
+func appendAttribute(b []byte, a Attribute) []byte {
 	flags := a.Format
 	if a.ReadOnly {
 		flags |= 0x80

@@ -27,7 +27,7 @@ func attributeRig(t *testing.T) *rig {
 
 func TestReadAttributeValues(t *testing.T) {
 	r := attributeRig(t)
-	r.s.written, r.s.read = 1<<20, 2<<20
+	r.s.traffic.MediumWrittenBytes, r.s.traffic.MediumReadBytes = 1<<20, 2<<20
 	got, err := r.readAttributes(0, 0, 4096)
 	if err != nil {
 		t.Fatal(err)

@@ -12,10 +12,12 @@ import (
 func (s *Server) place(m Medium) {
 	s.medium, s.memory, s.format, s.barcode = m, Meta{}, generation{}, ""
 	s.loaded, s.held, s.unfit, s.unsynced = false, false, false, false
-	s.position, s.written, s.read = 0, 0, 0
+	s.position, s.traffic = 0, Traffic{}
 	if m == nil {
+		s.tape = nil
 		return
 	}
+	s.tape = m.Partition(0)
 	s.memory = m.Meta()
 	s.barcode = s.memory.Barcode
 	format, known := lookupGeneration(s.memory.Generation)
@@ -46,7 +48,7 @@ func (s *Server) Insert(m Medium, barcode string) error {
 // load threads the cartridge and books the load in its memory.
 func (s *Server) load(barcode string) error {
 	s.loaded, s.held = true, false
-	s.position, s.written, s.read = 0, 0, 0
+	s.position, s.traffic = 0, Traffic{}
 	return s.setMemory(func(m *Meta) {
 		if m.LoadCount == 0 && barcode != "" {
 			putAttribute(m, Attribute{ID: barcodeID, Format: formatASCII, Value: spc.PadASCII(barcode, 32)})

@@ -194,3 +194,7 @@ func (m *memoryTape) picture() string {
 	}
 	return string(b)
 }
+
+func (m *memoryTape) Partitions() int { return 1 }
+
+func (m *memoryTape) Partition(int) Partition { return m }

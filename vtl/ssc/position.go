@@ -43,7 +43,7 @@ func (s *Server) locate16(_ context.Context, c *spc.Call) error {
 }
 
 func (s *Server) locateObject(n uint64) error {
-	end := s.medium.Objects()
+	end := s.tape.Objects()
 	if n > uint64(end) {
 		return s.reachEnd()
 	}
@@ -57,7 +57,7 @@ func (s *Server) locateFile(n uint64) error {
 		s.position = 0
 		return nil
 	}
-	if n > uint64(s.medium.Filemarks()) {
+	if n > uint64(s.tape.Filemarks()) {
 		return s.reachEnd()
 	}
 	mark, k := s.filemark(int64(n) - 1)
@@ -106,6 +106,6 @@ func (s *Server) readPositionLong(_ context.Context, c *spc.Call) error {
 	b := make([]byte, 32)
 	b[0] = s.positionFlags()
 	binary.BigEndian.PutUint64(b[8:], uint64(s.position))
-	binary.BigEndian.PutUint64(b[16:], uint64(s.medium.FileNumber(s.position)))
+	binary.BigEndian.PutUint64(b[16:], uint64(s.tape.FileNumber(s.position)))
 	return c.Reply(b, len(b))
 }

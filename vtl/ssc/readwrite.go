@@ -99,15 +99,15 @@ func (s *Server) suppressesILI(length, wanted int) bool {
 // readObject reads the next object into buf and moves behind it. It returns the length of the block,
 // or a Check for what was met instead, with the residual still to be filled in.
 func (s *Server) readObject(buf []byte) (int, *spc.Check) {
-	if s.position >= s.medium.Objects() {
+	if s.position >= s.tape.Objects() {
 		return 0, s.endOfData()
 	}
-	object, err := s.medium.At(s.position)
+	object, err := s.tape.At(s.position)
 	if err == nil && !object.Filemark {
 		var n int
-		if n, err = s.medium.ReadBlock(s.position, buf); err == nil {
+		if n, err = s.tape.ReadBlock(s.position, buf); err == nil {
 			s.position++
-			s.read += int64(n)
+			s.didRead(n, n)
 			return n, nil
 		}
 	}
@@ -127,7 +127,7 @@ func (s *Server) endOfData() *spc.Check {
 // pastEarlyWarning says whether the position is in the last stretch of the tape. What a block in the
 // middle of the data took of the capacity is not known, so the answer is no there.
 func (s *Server) pastEarlyWarning() bool {
-	return s.position == s.medium.Objects() && s.medium.UsedBytes() >= s.medium.EarlyWarningBytes()
+	return s.position == s.tape.Objects() && s.tape.UsedBytes() >= s.tape.EarlyWarningBytes()
 }
 
 // write6 is WRITE(6) (SSC-5).
@@ -157,11 +157,11 @@ func (s *Server) write6(_ context.Context, c *spc.Call) error {
 
 func (s *Server) writeOne(block []byte) error {
 	s.unsynced = true
-	if err := s.medium.WriteBlock(s.position, block); err != nil {
+	if err := s.tape.WriteBlock(s.position, block); err != nil {
 		return err
 	}
 	s.position++
-	s.written += int64(len(block))
+	s.didWrite(len(block), len(block))
 	return nil
 }
 
@@ -172,7 +172,7 @@ func (s *Server) refusesWrite() *spc.Check {
 		return spc.Refuse(scsi.DataProtect, spc.CannotWriteFormat)
 	case s.memory.WriteProtect:
 		return spc.Refuse(scsi.DataProtect, spc.WriteProtected)
-	case s.memory.WORM && s.position < s.medium.Objects():
+	case s.memory.WORM && s.position < s.tape.Objects():
 		return spc.Refuse(scsi.DataProtect, spc.WORMOverwrite)
 	}
 	return nil
@@ -235,7 +235,7 @@ func (s *Server) synchronize(c *spc.Call) error {
 func (s *Server) writeMarks(n int64) (written int64, err error) {
 	s.unsynced = true
 	for part := n; written < n; {
-		err = s.medium.WriteFilemarks(s.position, part)
+		err = s.tape.WriteFilemarks(s.position, part)
 		switch {
 		case err == nil:
 			s.position += part
@@ -256,7 +256,7 @@ func (s *Server) erase6(context.Context, *spc.Call) error {
 		return k
 	}
 	s.unsynced = true
-	if err := s.medium.Truncate(s.position); err != nil {
+	if err := s.tape.Truncate(s.position); err != nil {
 		return writeFailure(err)
 	}
 	return s.flush()

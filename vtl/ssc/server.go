@@ -30,8 +30,9 @@ type Server struct {
 
 	observe bool
 
-	medium  Medium // the cartridge in the drive; nil: none
-	memory  Meta   // its memory, read when it was inserted and after each change
+	medium  Medium    // the cartridge in the drive; nil: none
+	tape    Partition // the active partition of it
+	memory  Meta      // its memory, read when it was inserted and after each change
 	format  generation
 	unfit   bool // the drive cannot read this cartridge
 	loaded  bool // threaded: media access commands work
@@ -44,8 +45,7 @@ type Server struct {
 	prevent     bool
 	blockLength int // of fixed block transfers; 0: variable only
 	buffered    bool
-	written     int64 // bytes of blocks in this load
-	read        int64
+	traffic     Traffic // of this load
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }

@@ -51,18 +51,18 @@ func (s *Server) space(code byte, count int64) error {
 // toEndOfData refuses where damage hides the end: a host that appended there would write over what
 // may still be read (sense 3/11/00, as for reading the place).
 func (s *Server) toEndOfData() *spc.Check {
-	if s.medium.Damaged() != nil {
+	if s.tape.Damaged() != nil {
 		return s.unreadable()
 	}
-	s.position = s.medium.Objects()
+	s.position = s.tape.Objects()
 	return nil
 }
 
 // blocksForward passes n blocks; a filemark stops it and is passed.
 func (s *Server) blocksForward(n int64) *spc.Check {
-	next, end := s.medium.FileNumber(s.position), s.medium.Objects()
+	next, end := s.tape.FileNumber(s.position), s.tape.Objects()
 	stop := end
-	if next < s.medium.Filemarks() {
+	if next < s.tape.Filemarks() {
 		mark, k := s.filemark(next)
 		if k != nil {
 			return k
@@ -84,7 +84,7 @@ func (s *Server) blocksForward(n int64) *spc.Check {
 // blocksBack passes n blocks towards the beginning; a filemark stops it and is passed, so that the
 // tape stands at its beginning-of-partition side.
 func (s *Server) blocksBack(n int64) *spc.Check {
-	before, start := s.medium.FileNumber(s.position), int64(0)
+	before, start := s.tape.FileNumber(s.position), int64(0)
 	if before > 0 {
 		mark, k := s.filemark(before - 1)
 		if k != nil {
@@ -110,8 +110,8 @@ func (s *Server) filemarksForward(n int64) *spc.Check {
 	if n == 0 {
 		return nil
 	}
-	before := s.medium.FileNumber(s.position)
-	ahead := s.medium.Filemarks() - before
+	before := s.tape.FileNumber(s.position)
+	ahead := s.tape.Filemarks() - before
 	if n > ahead {
 		return s.reachEnd().Residual(n - ahead)
 	}
@@ -125,7 +125,7 @@ func (s *Server) filemarksForward(n int64) *spc.Check {
 
 // filemarksBack passes n filemarks towards the beginning and stands before the last.
 func (s *Server) filemarksBack(n int64) *spc.Check {
-	before := s.medium.FileNumber(s.position)
+	before := s.tape.FileNumber(s.position)
 	if n > before {
 		s.position = 0
 		return metBeginning().Residual(n - before)
@@ -153,7 +153,7 @@ func (s *Server) reachEnd() *spc.Check {
 
 // filemark gives the address of the n-th filemark, which exists.
 func (s *Server) filemark(n int64) (int64, *spc.Check) {
-	mark, ok := s.medium.FilemarkAddress(n)
+	mark, ok := s.tape.FilemarkAddress(n)
 	if !ok {
 		return 0, s.unreadable()
 	}
@@ -162,5 +162,5 @@ func (s *Server) filemark(n int64) (int64, *spc.Check) {
 
 // unreadable is what damage between here and there gives; the position stays.
 func (s *Server) unreadable() *spc.Check {
-	return spc.Refuse(scsi.MediumError, spc.UnrecoveredRead).Because(s.medium.Damaged())
+	return spc.Refuse(scsi.MediumError, spc.UnrecoveredRead).Because(s.tape.Damaged())
 }

@@ -12,18 +12,17 @@ import (
 // it, after the last command. A state that is still dirty the next time is that of a process that was
 // killed, and New treats it as a power cycle.
 type State struct {
-	Dirty        bool            `json:"dirty"`
-	Barcode      string          `json:"barcode"` // of the cartridge in the drive, empty: none or unlabelled
-	Loaded       bool            `json:"loaded"`
-	Held         bool            `json:"held"` // unloaded with HOLD
-	Position     int64           `json:"position"`
-	Attentions   []scsi.ASC      `json:"attentions"` // pending unit attentions, oldest first
-	Prevent      bool            `json:"prevent"`
-	BlockLength  int             `json:"block_length_bytes"`
-	Buffered     bool            `json:"buffered"`
-	ModePages    []spc.ModeValue `json:"mode_pages"`
-	WrittenBytes int64           `json:"written_bytes"` // in this load
-	ReadBytes    int64           `json:"read_bytes"`
+	Dirty       bool            `json:"dirty"`
+	Barcode     string          `json:"barcode"` // of the cartridge in the drive, empty: none or unlabelled
+	Loaded      bool            `json:"loaded"`
+	Held        bool            `json:"held"` // unloaded with HOLD
+	Position    int64           `json:"position"`
+	Attentions  []scsi.ASC      `json:"attentions"` // pending unit attentions, oldest first
+	Prevent     bool            `json:"prevent"`
+	BlockLength int             `json:"block_length_bytes"`
+	Buffered    bool            `json:"buffered"`
+	ModePages   []spc.ModeValue `json:"mode_pages"`
+	Traffic     Traffic         `json:"traffic"` // in this load
 }
 
 // State gives the state to keep, clean.
@@ -31,17 +30,16 @@ func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return State{
-		Barcode:      s.barcode,
-		Loaded:       s.loaded,
-		Held:         s.held,
-		Position:     s.position,
-		Attentions:   append([]scsi.ASC{}, s.attentions...),
-		Prevent:      s.prevent,
-		BlockLength:  s.blockLength,
-		Buffered:     s.buffered,
-		ModePages:    s.modes.Values(),
-		WrittenBytes: s.written,
-		ReadBytes:    s.read,
+		Barcode:     s.barcode,
+		Loaded:      s.loaded,
+		Held:        s.held,
+		Position:    s.position,
+		Attentions:  append([]scsi.ASC{}, s.attentions...),
+		Prevent:     s.prevent,
+		BlockLength: s.blockLength,
+		Buffered:    s.buffered,
+		ModePages:   s.modes.Values(),
+		Traffic:     s.traffic,
 	}
 }
 
@@ -57,7 +55,7 @@ func (s *Server) powerOn() {
 	s.modes.Reset()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
-	s.position, s.written, s.read = 0, 0, 0
+	s.position, s.traffic = 0, Traffic{}
 	s.loaded = s.medium != nil && !s.unfit
 	s.attentions.Add(spc.PowerOn)
 }
@@ -75,13 +73,13 @@ func (s *Server) resume(st *State) {
 	s.attentions = append(s.attentions, st.Attentions...)
 	s.prevent, s.buffered = st.Prevent, st.Buffered
 	s.blockLength = min(max(st.BlockLength, 0), maxBlock)
-	s.written, s.read = max(st.WrittenBytes, 0), max(st.ReadBytes, 0)
+	s.traffic = st.Traffic
 	s.loaded = st.Loaded && s.medium != nil && !s.unfit
 	s.held = st.Held && s.medium != nil && !s.loaded
 	if s.medium == nil {
 		return
 	}
-	if st.Barcode != s.barcode || st.Position < 0 || st.Position > s.medium.Objects() {
+	if st.Barcode != s.barcode || st.Position < 0 || st.Position > s.tape.Objects() {
 		s.loaded = !s.unfit
 		s.attentions.Add(spc.MediumChanged)
 		return
