@@ -46,6 +46,7 @@ type Server struct {
 	blockLength int // of fixed block transfers; 0: variable only
 	buffered    bool
 	traffic     Traffic // of this load
+	alerts      alerts
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }

@@ -23,6 +23,7 @@ type State struct {
 	Buffered    bool            `json:"buffered"`
 	ModePages   []spc.ModeValue `json:"mode_pages"`
 	Traffic     Traffic         `json:"traffic"` // in this load
+	Alerts      uint64          `json:"tape_alerts,string"`
 }
 
 // State gives the state to keep, clean.
@@ -40,6 +41,7 @@ func (s *Server) State() State {
 		Buffered:    s.buffered,
 		ModePages:   s.modes.Values(),
 		Traffic:     s.traffic,
+		Alerts:      uint64(s.alerts),
 	}
 }
 
@@ -55,7 +57,7 @@ func (s *Server) powerOn() {
 	s.modes.Reset()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
-	s.position, s.traffic = 0, Traffic{}
+	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
 	s.loaded = s.medium != nil && !s.unfit
 	s.attentions.Add(spc.PowerOn)
 }
@@ -73,7 +75,7 @@ func (s *Server) resume(st *State) {
 	s.attentions = append(s.attentions, st.Attentions...)
 	s.prevent, s.buffered = st.Prevent, st.Buffered
 	s.blockLength = min(max(st.BlockLength, 0), maxBlock)
-	s.traffic = st.Traffic
+	s.traffic, s.alerts = st.Traffic, alerts(st.Alerts)
 	s.loaded = st.Loaded && s.medium != nil && !s.unfit
 	s.held = st.Held && s.medium != nil && !s.loaded
 	if s.medium == nil {
