@@ -83,7 +83,7 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 		}
 		d.tape, m = tape, medium{tape}
 	}
-	config := l.Drives[n].config()
+	config := l.driveConfig(n)
 	config.State, config.Observe = readVolatile[ssc.State](s.driveFile(l.Name, n)), observe
 	if config.State != nil && observe {
 		config.State.Dirty = false // another process may be using the drive: that is no power cycle
@@ -109,6 +109,13 @@ func openTape(l *Library, barcode string, readonly bool) (*image.Tape, error) {
 		return nil, errors.Join(err, tape.Close())
 	}
 	return tape, nil
+}
+
+// driveConfig is that of drive n with its place in the library.
+func (l *Library) driveConfig(n int) ssc.Config {
+	c := l.Drives[n].config()
+	c.Library, c.Element = l.Serial, Place{InDrive, n}.address()
+	return c
 }
 
 func (c DriveConfig) config() ssc.Config {

@@ -73,5 +73,6 @@ func (s *Store) alertChanger(library string, asc scsi.ASC) error {
 	attentions := spc.Attentions(state.Attentions)
 	attentions.Add(asc)
 	state.Attentions = attentions
+	state.Shared.Alert(asc)
 	return writeVolatile(path, *state)
 }

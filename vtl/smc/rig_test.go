@@ -108,6 +108,10 @@ func describe(t testing.TB, err error) string {
 	if err == nil {
 		return "good"
 	}
+	var status *scsi.StatusError
+	if errors.As(err, &status) && status.Status == 0x18 {
+		return "conflict"
+	}
 	var check *scsi.SenseError
 	if !errors.As(err, &check) {
 		t.Fatalf("no sense in %v", err)

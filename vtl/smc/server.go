@@ -3,6 +3,7 @@ package smc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"calypso/tape/scsi"
@@ -29,9 +30,10 @@ type Config struct {
 // State is the volatile state of a changer; who keeps it treats Dirty as with ssc.State: it is true
 // while the changer is in use, so that a killed process counts as a power cycle.
 type State struct {
-	Dirty      bool       `json:"dirty"`
-	Prevent    bool       `json:"prevent"`
-	Attentions []scsi.ASC `json:"attentions"` // pending unit attentions, oldest first
+	Dirty      bool            `json:"dirty"`
+	Prevent    bool            `json:"prevent"`
+	Attentions []scsi.ASC      `json:"attentions"` // pending unit attentions, oldest first
+	Shared     spc.SharedState `json:"shared"`
 }
 
 // Server is one changer. Its methods are safe for concurrent use.
@@ -42,7 +44,10 @@ type Server struct {
 	mover      Mover
 	observe    bool
 	prevent    bool
-	attentions spc.Attentions
+	attentions spc.AttentionQueues
+
+	reservations spc.Reservations
+	clock        spc.Clock
 }
 
 // New makes a changer with what is in its elements. An inventory with unordered, doubled or scattered
@@ -53,36 +58,42 @@ func New(c Config, inventory Inventory, mover Mover) (*Server, error) {
 	}
 	s := &Server{id: identity(c), inventory: inventory.clone(), mover: mover, observe: c.Observe}
 	if c.State == nil || c.State.Dirty {
-		s.attentions.Add(spc.PowerOn)
+		if c.State != nil {
+			s.shared().Restore(c.State.Shared) // whom to tell of the power cycle
+		}
+		s.shared().PowerOn()
 		return s, nil
 	}
 	s.prevent = c.State.Prevent
-	s.attentions = append(s.attentions, c.State.Attentions...)
+	*s.attentions.Of(spc.DefaultNexus) = slices.Clone(c.State.Attentions)
+	s.shared().Restore(c.State.Shared)
 	return s, nil
 }
 
-// Exec carries out one command; see scsi.Transport. It never returns a *scsi.StatusError or a
-// *scsi.TransportError.
+// Exec carries out one command of the default nexus; see scsi.Transport. The one *scsi.StatusError it
+// returns is RESERVATION CONFLICT, and it never returns a *scsi.TransportError.
 func (s *Server) Exec(ctx context.Context, cmd *scsi.Command) error {
+	return s.exec(ctx, spc.DefaultNexus, cmd)
+}
+
+func (s *Server) exec(ctx context.Context, n spc.Nexus, cmd *scsi.Command) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd.Transferred = 0
-	return spc.Finish(cmd.CDB, s.dispatch(ctx, &spc.Call{CDB: cmd.CDB, Cmd: cmd}))
+	return spc.Finish(cmd.CDB, s.dispatch(ctx, &spc.Call{CDB: cmd.CDB, Cmd: cmd, Nexus: n}))
 }
 
-// dispatch checks the operation code, unit attentions and the CDB, in this order.
+// dispatch checks the operation code, unit attentions and reservations and the CDB, in this order.
 func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
 	command, err := commands().Find(c.CDB)
 	if err != nil {
 		return err
 	}
-	if command.Flags&spc.WithAttention == 0 {
-		if k := s.attentions.Take(); k != nil {
-			return k
-		}
+	if err := command.Admit(c, &s.attentions, &s.reservations); err != nil {
+		return err
 	}
 	if err := command.CheckCDB(c.CDB); err != nil {
 		return err
@@ -97,7 +108,11 @@ func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{Prevent: s.prevent, Attentions: append([]scsi.ASC{}, s.attentions...)}
+	return State{
+		Prevent:    s.prevent,
+		Attentions: append([]scsi.ASC{}, *s.attentions.Of(spc.DefaultNexus)...),
+		Shared:     s.shared().State(),
+	}
 }
 
 // Inventory gives a copy of what is where.
@@ -112,10 +127,10 @@ func (s *Server) PowerOn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.prevent = false
-	s.attentions.Add(spc.PowerOn)
+	s.shared().PowerOn()
 }
 
-// Attention queues a unit attention for the host, as an event at the library does.
+// Attention queues a unit attention for every host, as an event at the library does.
 func (s *Server) Attention(asc scsi.ASC) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

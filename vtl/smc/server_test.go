@@ -14,7 +14,7 @@ import (
 func TestInquiry(t *testing.T) {
 	r := newRig(t, smallLibrary(t))
 	r.get("12 00 00 00 24 00", "08 80 07 02 5b 00 00 02"+ascii("CALYPSO", 8)+ascii("VTL", 16)+ascii("0001", 4))
-	r.get("12 01 00 00 FF 00", "08 00 00 03 00 80 83")
+	r.get("12 01 00 00 FF 00", "08 00 00 06 00 80 83 86 87 88")
 	r.get("12 01 80 00 FF 00", "08 80 00 0a"+ascii("CALLIB0001", 10))
 	r.want("12 01 B0 00 FF 00", "5/24/00 cdb[2]")
 	r.get("A0 00 00 00 00 00 00 00 00 FF 00 00", "00000008 00000000 0000000000000000")
@@ -51,7 +51,12 @@ func TestModeSense(t *testing.T) {
 	// Transport 1 from 1, storage 3 from 1001, import/export 2 from 101, drives 1 from 501.
 	const page = "1d 12 0001 0001 03e9 0003 0065 0002 01f5 0001 0000"
 	r.get("1A 08 1D 00 FF 00", "17 00 00 00"+page)
-	r.get("1A 00 3F 00 FF 00", "17 00 00 00"+page)
+	const (
+		before = "02 0e 0000 0000 0000 0000 0000 0000 0000" + "0a 0a 02 00 00 00 0000 0000 0000"
+		after  = "1a 26 0000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000" +
+			"1c 0a 08 04 00000000 00000000"
+	)
+	r.get("1A 00 3F 00 FF 00", "67 00 00 00"+before+after+page)
 	r.get("1A 00 9D 00 FF 00", "17 00 00 00"+page)
 	r.get("1A 00 5D 00 FF 00", "17 00 00 00 1d 12"+strings.Repeat("00", 18))
 	r.get("5A 08 1D 00 00 00 00 00 FF 00", "001a 00 00 00 00 0000"+page)

@@ -18,13 +18,14 @@ const changes = spc.FirstDeviceFlag
 var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
-	)...)
+		sharedCommands(),
+	)...).Describe(profile)
 })
 
 func basicCommands() []command {
 	return []command{
 		{Name: "TEST UNIT READY", Action: spc.NoAction, Usage: "00 00 00 00 00 00", Run: (*Server).testUnitReady},
-		{Name: "REQUEST SENSE", Action: spc.NoAction, Usage: "03 00 00 00 FF 00", Flags: spc.WithAttention, Run: (*Server).requestSense},
+		{Name: "REQUEST SENSE", Action: spc.NoAction, Usage: "03 01 00 00 FF 00", Flags: spc.WithAttention, Run: (*Server).requestSense},
 		{Name: "INITIALIZE ELEMENT STATUS", Action: spc.NoAction, Usage: "07 00 00 00 00 00", Run: (*Server).initialize},
 		{Name: "INQUIRY", Action: spc.NoAction, Usage: "12 01 FF FF FF 00", Flags: spc.WithAttention, Run: (*Server).inquiry},
 		{Name: "MODE SENSE(6)", Action: spc.NoAction, Usage: "1A 08 FF FF FF 00", Run: (*Server).modeSense},
@@ -69,7 +70,7 @@ func (s *Server) inquiry(_ context.Context, c *spc.Call) error {
 func (s *Server) reportLUNs(_ context.Context, c *spc.Call) error { return spc.ReportLUNs(c) }
 
 func (s *Server) requestSense(_ context.Context, c *spc.Call) error {
-	return s.attentions.RequestSense(c, nil)
+	return s.attentions.Of(c.Nexus).RequestSense(c, nil)
 }
 
 // testUnitReady: a virtual library is always ready.
@@ -83,11 +84,13 @@ func (s *Server) preventAllow(_ context.Context, c *spc.Call) error {
 	return nil
 }
 
-// modeSense is MODE SENSE(6) and (10). The one page is the element address assignment page, made
-// from the inventory; nothing in it can be changed.
+// modeSense is MODE SENSE(6) and (10). The element address assignment page is made from the inventory;
+// nothing in any page can be changed.
 func (s *Server) modeSense(_ context.Context, c *spc.Call) error {
 	page := s.assignment()
-	modes := spc.NewModes(spc.ModePage{Code: 0x1D, Default: page, Changeable: make([]byte, len(page))})
+	modes := spc.NewModes(
+		spc.DisconnectPage(), spc.ControlPage(false), spc.ControlExtensionPage(), spc.PowerPage(), spc.ExceptionsPage(),
+		spc.ModePage{Code: 0x1D, Default: page, Changeable: make([]byte, len(page))})
 	return modes.Sense(c, spc.ModeHeader{})
 }
 

@@ -6,8 +6,7 @@ import (
 	"calypso/tape/scsi"
 )
 
-// Attentions is the queue of unit attention conditions of the one I_T nexus, oldest first
-// (SAM-6).
+// Attentions is the queue of unit attention conditions of one I_T nexus, oldest first (SAM-6).
 type Attentions []scsi.ASC
 
 // Add queues asc once. A power on makes all that happened before it moot.
@@ -30,8 +29,12 @@ func (a *Attentions) Take() *Check {
 	return Refuse(scsi.UnitAttention, asc)
 }
 
+// reset says whether the next one to report is a power on or reset, 29h.
+func (a *Attentions) reset() bool { return len(*a) > 0 && (*a)[0]>>8 == PowerOn>>8 }
+
 // RequestSense answers REQUEST SENSE: a pending unit attention, which that clears, else what stands in
-// the way of readiness, else NO SENSE; always with status GOOD (SPC-5). notReady may be nil.
+// the way of readiness, else NO SENSE; always with status GOOD, in the format that DESC asks for
+// (SPC-5). notReady may be nil.
 func (a *Attentions) RequestSense(c *Call, notReady *Check) error {
 	k := a.Take()
 	if k == nil {
@@ -39,6 +42,9 @@ func (a *Attentions) RequestSense(c *Call, notReady *Check) error {
 	}
 	if k == nil {
 		k = new(Check)
+	}
+	if c.Bit(1, 0x01) {
+		return c.Reply(k.Descriptors(), int(c.CDB[4]))
 	}
 	return c.Reply(k.Raw(), int(c.CDB[4]))
 }

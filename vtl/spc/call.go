@@ -8,8 +8,9 @@ import (
 
 // Call is a command under execution.
 type Call struct {
-	CDB []byte
-	Cmd *scsi.Command
+	CDB   []byte
+	Cmd   *scsi.Command
+	Nexus Nexus // whose command it is
 }
 
 // U16 is the big-endian number at CDB byte i; U24, U32 and U64 likewise.

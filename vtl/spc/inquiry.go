@@ -1,9 +1,6 @@
 package spc
 
-import (
-	"encoding/binary"
-	"hash/fnv"
-)
+import "encoding/binary"
 
 // Identity is what a device tells of itself.
 type Identity struct {
@@ -21,9 +18,12 @@ type VPDPage struct {
 	Body func(Identity) []byte
 }
 
-// BasicVPD are the pages every device has but for the list itself: 80h and 83h.
+// BasicVPD are the pages every device has but for the list itself: 80h, 83h, 86h, 87h and 88h.
 func BasicVPD() []VPDPage {
-	return []VPDPage{{0x80, unitSerialNumber}, {0x83, deviceIdentification}}
+	return []VPDPage{
+		{0x80, unitSerialNumber}, {0x83, deviceIdentification}, {0x86, extendedInquiry},
+		{0x87, modePagePolicy}, {0x88, scsiPorts},
+	}
 }
 
 // Inquiry answers INQUIRY. pages must be in ascending order; page 00h, the list, is made from them.
@@ -86,13 +86,14 @@ func pageList(pages []VPDPage) []byte {
 
 func unitSerialNumber(id Identity) []byte { return []byte(id.Serial) }
 
-// deviceIdentification lists the designators of the logical unit: its T10 vendor ID and its name
-// (SPC-5).
+// deviceIdentification lists the designators of the logical unit, its T10 vendor ID and its name, and
+// those of the target port (SPC-5).
 func deviceIdentification(id Identity) []byte {
 	t10 := id.T10ID()
 	b := append([]byte{0x02, 0x01, 0x00, byte(len(t10))}, t10...)
 	name := id.NAA()
-	return append(append(b, 0x01, 0x03, 0x00, byte(len(name))), name...)
+	b = append(append(b, 0x01, 0x03, 0x00, byte(len(name))), name...)
+	return append(b, id.portDesignators()...)
 }
 
 // T10ID is the T10 vendor ID based designator: vendor (8), product (16) and serial number, the form
@@ -106,13 +107,7 @@ func (id Identity) T10ID() []byte {
 
 // NAA is a locally assigned name (SPC-5) made from vendor, product and serial number: there
 // is no registered company behind a virtual device, and the name must be the same every time.
-func (id Identity) NAA() []byte {
-	h := fnv.New64a()
-	h.Write(id.T10ID())
-	b := h.Sum(nil)
-	b[0] = 0x30 | b[0]&0x0F
-	return b
-}
+func (id Identity) NAA() []byte { return localName(id.T10ID()) }
 
 // putASCII writes s left-aligned and padded with spaces.
 func putASCII(b []byte, s string) {

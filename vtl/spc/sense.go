@@ -26,11 +26,16 @@ const (
 	InvalidElementAddress    scsi.ASC = 0x2101
 	InvalidFieldInCDB        scsi.ASC = 0x2400
 	InvalidFieldInParameters scsi.ASC = 0x2600
+	InvalidRelease           scsi.ASC = 0x2604
 	WriteProtected           scsi.ASC = 0x2700
 	MediumChanged            scsi.ASC = 0x2800
 	ImportExportAccessed     scsi.ASC = 0x2801
 	PowerOn                  scsi.ASC = 0x2900
 	ModeParametersChanged    scsi.ASC = 0x2A01
+	ReservationsPreempted    scsi.ASC = 0x2A03
+	ReservationsReleased     scsi.ASC = 0x2A04
+	RegistrationsPreempted   scsi.ASC = 0x2A05
+	TimestampChanged         scsi.ASC = 0x2A10
 	IncompatibleMedium       scsi.ASC = 0x3000
 	CannotWriteFormat        scsi.ASC = 0x3005
 	WORMOverwrite            scsi.ASC = 0x300C
@@ -145,14 +150,19 @@ func (f *Field) put(b []byte) {
 	binary.BigEndian.PutUint16(b[1:], uint16(f.Byte))
 }
 
-// sense gives the same facts as Raw in fields.
-func (k *Check) sense() scsi.Sense {
-	s := scsi.Sense{Key: k.Key, ASC: k.ASC, Filemark: k.Filemark, EOM: k.EOM, ILI: k.ILI, Raw: k.Raw()}
+// sense gives the same facts as Raw, or Descriptors, in fields.
+func (k *Check) sense(descriptors bool) scsi.Sense {
+	s := scsi.Sense{Key: k.Key, ASC: k.ASC, Filemark: k.Filemark, EOM: k.EOM, ILI: k.ILI}
+	if descriptors {
+		s.Raw = k.Descriptors()
+	} else {
+		s.Raw = k.Raw()
+	}
 	if k.Field != nil {
 		s.SKSValid = true
 		k.Field.put(s.SKS[:])
 	}
-	if k.fitsInformation() {
+	if k.fitsInformation() || descriptors && k.InfoValid {
 		s.InfoValid, s.Info = true, k.Info
 	}
 	return s
@@ -171,17 +181,25 @@ func (e *CauseError) Error() string { return e.Check.Error() + ": " + e.Cause.Er
 func (e *CauseError) Unwrap() []error { return []error{e.Check, e.Cause} }
 
 // Finish makes the error that Exec returns for cdb out of what a handler returned: nil, a
-// *scsi.SenseError, or a *CauseError when the Check has a cause. An error that is no Check is a
-// fault of the device server itself: HARDWARE ERROR, INTERNAL TARGET FAILURE.
-func Finish(cdb []byte, err error) error {
+// *scsi.SenseError, or a *CauseError when the Check has a cause; a *scsi.StatusError for ErrConflict. An
+// error that is none of these is a fault of the device server itself: HARDWARE ERROR, INTERNAL TARGET
+// FAILURE. The sense is in fixed format.
+func Finish(cdb []byte, err error) error { return FinishAs(false, cdb, err) }
+
+// FinishAs is Finish with the sense in descriptor format when the control mode page asks for it
+// (SPC-5: D_SENSE).
+func FinishAs(descriptors bool, cdb []byte, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, ErrConflict) {
+		return &scsi.StatusError{CDB: bytes.Clone(cdb), Status: scsi.StatusReservationConflict}
 	}
 	var k *Check
 	if !errors.As(err, &k) {
 		k = Refuse(scsi.HardwareError, InternalTargetFailure).Because(err)
 	}
-	check := &scsi.SenseError{CDB: bytes.Clone(cdb), Sense: k.sense()}
+	check := &scsi.SenseError{CDB: bytes.Clone(cdb), Sense: k.sense(descriptors)}
 	if k.Cause == nil {
 		return check
 	}

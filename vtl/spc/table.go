@@ -12,7 +12,7 @@ import (
 
 // Flags say what has to hold before a command's handler runs. Device types add their own from
 // FirstDeviceFlag on and check them themselves.
-type Flags uint16
+type Flags uint32
 
 const (
 	// WithAttention: the command runs although a unit attention is pending and leaves it pending
@@ -33,7 +33,9 @@ type Command[S any] struct {
 	Flags  Flags
 	Run    func(S, context.Context, *Call) error
 
-	mask []byte
+	mask   []byte
+	access Access
+	time   Timeout
 }
 
 // Table finds commands by operation code and service action.
@@ -41,19 +43,25 @@ type Table[S any] struct {
 	byOpcode [256][]*Command[S]
 }
 
-// NewTable indexes the commands. A malformed entry is a mistake of the programmer: panic.
+// NewTable indexes the commands. A malformed entry is a mistake of the programmer: panic. The table
+// itself answers REPORT SUPPORTED OPERATION CODES.
 func NewTable[S any](commands ...Command[S]) *Table[S] {
 	t := new(Table[S])
-	for i := range commands {
-		c := commands[i]
-		mask, err := hex.DecodeString(strings.ReplaceAll(c.Usage, " ", ""))
-		if err != nil || len(mask) != Length(mask) {
-			panic(fmt.Sprintf("spc: usage bitmap of %s: %q", c.Name, c.Usage))
-		}
-		c.mask = mask
-		t.byOpcode[mask[0]] = append(t.byOpcode[mask[0]], &c)
+	for _, c := range commands {
+		t.add(c)
 	}
+	t.add(t.reportCommand())
 	return t
+}
+
+func (t *Table[S]) add(c Command[S]) {
+	mask, err := hex.DecodeString(strings.ReplaceAll(c.Usage, " ", ""))
+	if err != nil || len(mask) != Length(mask) {
+		panic(fmt.Sprintf("spc: usage bitmap of %s: %q", c.Name, c.Usage))
+	}
+	c.mask = mask
+	c.access = commonAccess[accessKey{mask[0], c.Action}]
+	t.byOpcode[mask[0]] = append(t.byOpcode[mask[0]], &c)
 }
 
 // Length is the length of the CDB by its operation code's group (SPC-5), 0 where the

@@ -29,11 +29,8 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-// vpdPages are the pages of vital product data in ascending order.
-var vpdPages = spc.BasicVPD()
-
 func (s *Server) inquiry(_ context.Context, c *spc.Call) error {
-	return spc.Inquiry(c, s.id, vpdPages)
+	return spc.Inquiry(c, s.id, s.vpd)
 }
 
 // Identity is what INQUIRY tells: a changer reports it of its drives (DVCID).
@@ -42,7 +39,7 @@ func (s *Server) Identity() spc.Identity { return s.id }
 func (s *Server) reportLUNs(_ context.Context, c *spc.Call) error { return spc.ReportLUNs(c) }
 
 func (s *Server) requestSense(_ context.Context, c *spc.Call) error {
-	return s.attentions.RequestSense(c, s.notReady())
+	return s.attentions.Of(c.Nexus).RequestSense(c, s.notReady())
 }
 
 // testUnitReady has nothing to do that the gate has not done.

@@ -26,13 +26,13 @@ func TestStandardInquiry(t *testing.T) {
 	wantBytes(t, "INQUIRY of 36 bytes", short, want[:36])
 	r.want("12 00 80 00 24 00", "5/24/00 cdb[2]") // a page without EVPD
 	r.want("12 02 00 00 24 00", "5/24/00 cdb[1].1")
-	r.want("12 01 B0 00 24 00", "5/24/00 cdb[2]")
+	r.want("12 01 B7 00 24 00", "5/24/00 cdb[2]")
 }
 
 func TestVitalProductData(t *testing.T) {
 	r := newRig(t, nil)
 	pages := map[string]string{
-		"12 01 00 00 FF 00": "01 00 00 03 00 80 83",
+		"12 01 00 00 FF 00": "01 00 00 0a 00 80 83 86 87 88 b0 b1 b2 b5",
 		"12 01 80 00 FF 00": "01 80 00 0a 43 41 4c 30 30 30 30 30 30 31",
 	}
 	for cdb, want := range pages {
@@ -46,12 +46,14 @@ func TestVitalProductData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := unhex(t, "01 83 00 32  02 01 00 22")
+	want := unhex(t, "01 83 00 46  02 01 00 22")
 	want = append(want, "CALYPSO ULTRIUM-TD8     CAL0000001"...)
 	want = append(want, unhex(t, "01 03 00 08")...)
-	wantBytes(t, "device identification page", got[:len(got)-8], want)
-	if name := got[len(got)-8:]; name[0]>>4 != 3 { // locally assigned
-		t.Errorf("NAA name % x: format %d, want 3", name, name[0]>>4)
+	wantBytes(t, "device identification page", got[:len(want)], want)
+	unit, port := got[len(want):len(want)+8], got[len(got)-8:]
+	wantBytes(t, "designators of the port", got[len(want)+8:len(got)-8], unhex(t, "01 14 00 04 00000001 01 13 00 08"))
+	if unit[0]>>4 != 3 || port[0]>>4 != 3 || string(unit) == string(port) { // locally assigned
+		t.Errorf("NAA names % x and % x, want two of format 3", unit, port)
 	}
 }
 
@@ -166,7 +168,7 @@ func TestSgDecodeSenseReadsSense(t *testing.T) {
 		{"08 00 00 00 02 00", 2, []string{"Filemark detected", "Info fld=0x2", "FMK"}},
 		{"08 00 00 00 02 00", 2, []string{"Blank Check", "End-of-data detected", "Info fld=0x2"}},
 		{"08 03 00 00 02 00", 2, []string{"Illegal Request", "Invalid field in cdb", "Error in Command: byte 1 bit 1"}},
-		{"03 01 00 00 02 00", 2, []string{"Illegal Request", "Error in Command: byte 1 bit 0"}},
+		{"03 02 00 00 02 00", 2, []string{"Illegal Request", "Error in Command: byte 1 bit 1"}},
 	}
 	for _, step := range steps {
 		_, err := r.exec(step.cdb, nil, step.room)

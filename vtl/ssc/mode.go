@@ -15,6 +15,7 @@ const (
 // same here; next to each group of bytes stands what it is (SSC-5).
 func newModes() *spc.Modes {
 	return spc.NewModes(
+		recoveryPage, spc.DisconnectPage(), spc.ControlPage(true), spc.ControlExtensionPage(),
 		spc.ModePage{
 			Code: compressionPage,
 			Default: []byte{
@@ -43,6 +44,7 @@ func newModes() *spc.Modes {
 			},
 			Changeable: []byte{4: 0xFF, 5: 0xFF, 12: 0x01, 13: 0},
 		},
+		spc.PowerPage(), exceptionsPage, mediumPage,
 	)
 }
 
@@ -51,6 +53,7 @@ func (s *Server) compressing() bool { return s.modes.Current(compressionPage, 0)
 
 // modeSense is MODE SENSE(6) and (10) (SPC-5, SSC-5).
 func (s *Server) modeSense(_ context.Context, c *spc.Call) error {
+	s.showMedium()
 	h := spc.ModeHeader{MediumType: s.mediumType(), DeviceSpecific: s.deviceSpecific()}
 	switch spc.SenseControl(c) {
 	case spc.ChangeableValues:
@@ -109,13 +112,18 @@ func (s *Server) modeSelect(_ context.Context, c *spc.Call) error {
 	if err := s.checkHeader(sel); err != nil {
 		return err
 	}
+	length, buffered := s.blockLength, s.buffered
 	if d := sel.Descriptor; len(d) != 0 {
 		s.blockLength = descriptorBlockLength(d)
 	}
 	s.buffered = sel.DeviceSpecific&0x70 != 0
 	was := s.compressing()
-	s.modes.Apply(sel)
+	changed := s.modes.Apply(sel)
 	s.linkCompression(was)
+	if changed || length != s.blockLength || buffered != s.buffered {
+		s.attentions.AddOthers(c.Nexus, spc.ModeParametersChanged)
+	}
+	s.testAlerts()
 	return nil
 }
 

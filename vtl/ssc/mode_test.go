@@ -17,17 +17,18 @@ func TestModeSense(t *testing.T) {
 	}{
 		{"6: compression", "1A 00 0F 00 FF 00", "1b 88 10 08 5e000000 00000000" + page0F},
 		{"6: configuration", "1A 00 10 00 FF 00", "1b 88 10 08 5e000000 00000000" + page10},
-		{"6: all", "1A 00 3F 00 FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
-		{"6: all with subpages", "1A 00 3F FF FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
+		{"6: all", "1A 00 3F 00 FF 00", "a7 88 10 08 5e000000 00000000" + allPages},
+		{"6: all with subpages", "1A 00 3F FF FF 00", "c7 88 10 08 5e000000 00000000" + page01 + page02 + page0A + page0A01 + page0F + page10 + page1A + page1C + page1D},
 		{"6: no block descriptor", "1A 08 0F 00 FF 00", "13 88 10 00" + page0F},
-		{"6: cut", "1A 00 3F 00 0C 00", "2b 88 10 08 5e000000 00000000"},
+		{"6: cut", "1A 00 3F 00 0C 00", "a7 88 10 08 5e000000 00000000"},
 		{"6: no room", "1A 00 3F 00 00 00", ""},
-		{"10: all", "5A 00 3F 00 00 00 00 00 FF 00", "002e 88 10 00 00 0008 5e000000 00000000" + page0F + page10},
+		{"10: all", "5A 00 3F 00 00 00 00 00 FF 00", "00aa 88 10 00 00 0008 5e000000 00000000" + allPages},
 		{"10: no block descriptor", "5A 18 10 00 00 00 00 00 FF 00", "0016 88 10 00 00 0000" + page10},
-		{"6: changeable", "1A 00 7F 00 FF 00", "2b 88 10 08 00000000 00ffffff" +
-			"0f 0e 80 00 00000000 00000000 00000000" + "90 0e 00 00 00 00 ffff 00 00 00 000000 01 00"},
-		{"6: default", "1A 00 BF 00 FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
-		{"6: saved, never saved", "1A 00 FF 00 FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
+		{"6: changeable", "1A 00 7F 00 FF 00", "a7 88 10 08 00000000 00ffffff" + none01 + none02 + changeable0A +
+			"0f 0e 80 00 00000000 00000000 00000000" + "90 0e 00 00 00 00 ffff 00 00 00 000000 01 00" +
+			page1A + changeable1C + none1D},
+		{"6: default", "1A 00 BF 00 FF 00", "a7 88 10 08 5e000000 00000000" + allPages},
+		{"6: saved, never saved", "1A 00 FF 00 FF 00", "a7 88 10 08 5e000000 00000000" + allPages},
 	}
 	r := newRig(t, tapeOf("ab"))
 	for _, tt := range tests {
@@ -39,8 +40,8 @@ func TestModeSense(t *testing.T) {
 			wantBytes(t, tt.cdb, got, unhex(t, tt.want))
 		})
 	}
-	r.want("1A 00 01 00 FF 00", "5/24/00 cdb[2].5")
-	r.want("1A 00 10 01 FF 00", "5/24/00 cdb[2].5")
+	r.want("1A 00 03 00 FF 00", "5/24/00 cdb[2].5")
+	r.want("1A 00 10 0F FF 00", "5/24/00 cdb[2].5")
 	r.want("1A 00 00 00 FF 00", "5/24/00 cdb[2].5")
 }
 
@@ -112,8 +113,8 @@ func TestModeSelect(t *testing.T) {
 		{"reserved byte", "15 10 00 00 0C 00", "00 00 10 08 00000000 01000000", "5/26/00 param[8]"},
 		{"block length beyond the limit", "15 10 00 00 0C 00", "00 00 10 08 00000000 00800001", "5/26/00 param[9]"},
 		{"PS", "15 10 00 00 14 00", "00 00 10 00 90 0e 00 00 00 00 012c 40 00 10 000000 01 08", "5/26/00 param[4].7"},
-		{"unknown page", "15 10 00 00 06 00", "00 00 10 00 0a 00", "5/26/00 param[4].5"},
-		{"unknown subpage", "15 10 00 00 08 00", "00 00 10 00 50 01 0000", "5/26/00 param[4].5"},
+		{"unknown page", "15 10 00 00 06 00", "00 00 10 00 03 00", "5/26/00 param[4].5"},
+		{"unknown subpage", "15 10 00 00 08 00", "00 00 10 00 50 0f 0000", "5/26/00 param[4].5"},
 		{"page length", "15 10 00 00 06 00", "00 00 10 00 0f 0d", "5/26/00 param[5]"},
 		{"half a page", "15 10 00 00 08 00", "00 00 10 00 0f 0e c0 80", "5/1a/00"},
 		{"half a page header", "15 10 00 00 05 00", "00 00 10 00 0f", "5/1a/00"},
@@ -129,7 +130,7 @@ func TestModeSelect(t *testing.T) {
 			}
 			if tt.sense != "good" {
 				got, _ := r.exec("1A 00 3F 00 FF 00", nil, 255)
-				wantBytes(t, "after the refusal", got, unhex(t, "2b 88 10 08 5e000000 00000000"+page0F+page10))
+				wantBytes(t, "after the refusal", got, unhex(t, "a7 88 10 08 5e000000 00000000"+allPages))
 			}
 		})
 	}
@@ -155,8 +156,9 @@ func TestCompressionPagesAgree(t *testing.T) {
 	}
 	want := func(r *rig, pages string) {
 		t.Helper()
-		got, _ := r.exec("1A 08 3F 00 FF 00", nil, 255)
-		wantBytes(t, "pages", got[4:], unhex(t, pages))
+		zip, _ := r.exec("1A 08 0F 00 FF 00", nil, 255)
+		config, _ := r.exec("1A 08 10 00 FF 00", nil, 255)
+		wantBytes(t, "pages", append(zip[4:], config[4:]...), unhex(t, pages))
 	}
 	r := newRig(t, nil)
 	sel(r, off0F)

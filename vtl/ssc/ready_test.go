@@ -281,7 +281,9 @@ func TestRequestSense(t *testing.T) {
 	r.exec("03 00 00 00 FF 00", nil, 255)
 	got, _ := r.exec("03 00 00 00 08 00", nil, 255)
 	wantBytes(t, "REQUEST SENSE, ready", got, unhex(t, "70 00 00 00 00 00 00 0a"))
-	r.want("03 01 00 00 FF 00", "5/24/00 cdb[1].0") // descriptor format
+	got, _ = r.exec("03 01 00 00 FF 00", nil, 255)
+	wantBytes(t, "REQUEST SENSE, descriptor format", got, unhex(t, "72 00 00 00 00 00 00 00"))
+	r.want("03 02 00 00 FF 00", "5/24/00 cdb[1].1")
 }
 
 func TestStateSurvives(t *testing.T) {

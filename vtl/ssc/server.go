@@ -18,6 +18,8 @@ type Config struct {
 	Product    string // up to 16; empty: ULTRIUM-TD and the generation's number
 	Revision   string // up to 4; empty: 0001
 	State      *State // from the last run; nil, or one that is dirty, is a power cycle
+	Library    string // serial number of the library that the drive is in; empty: none
+	Element    uint16 // the drive's element address there; 0: none
 	Observe    bool   // only look: what would change the cartridge or the drive is refused, 7/27/00
 }
 
@@ -27,6 +29,7 @@ type Server struct {
 	id    spc.Identity
 	drive generation
 	modes *spc.Modes
+	vpd   []spc.VPDPage
 
 	observe bool
 
@@ -41,12 +44,15 @@ type Server struct {
 
 	position    int64 // logical object number
 	unsynced    bool  // written, but perhaps not yet durable
-	attentions  spc.Attentions
+	attentions  spc.AttentionQueues
 	prevent     bool
 	blockLength int // of fixed block transfers; 0: variable only
 	buffered    bool
 	traffic     Traffic // of this load
 	alerts      alerts
+
+	reservations spc.Reservations
+	clock        spc.Clock
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }
@@ -61,37 +67,40 @@ func New(c Config, medium Medium) (*Server, error) {
 	if !ok || !drive.isDrive() {
 		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
 	}
-	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes()}
+	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes(), vpd: vpdPages(c)}
 	s.place(medium)
 	s.resume(c.State)
 	return s, nil
 }
 
-// Exec carries out one command; see scsi.Transport. It never returns a *scsi.StatusError or a
-// *scsi.TransportError.
+// Exec carries out one command of the default nexus; see scsi.Transport. The one *scsi.StatusError it
+// returns is RESERVATION CONFLICT, and it never returns a *scsi.TransportError.
 func (s *Server) Exec(ctx context.Context, cmd *scsi.Command) error {
+	return s.exec(ctx, spc.DefaultNexus, cmd)
+}
+
+func (s *Server) exec(ctx context.Context, n spc.Nexus, cmd *scsi.Command) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd.Transferred = 0
-	s.call = spc.Call{CDB: cmd.CDB, Cmd: cmd}
+	s.call = spc.Call{CDB: cmd.CDB, Cmd: cmd, Nexus: n}
 	err := s.dispatch(ctx, &s.call)
 	s.call = spc.Call{}
-	return spc.Finish(cmd.CDB, err)
+	return spc.FinishAs(s.modes.DescriptorSense(), cmd.CDB, err)
 }
 
-// dispatch checks the operation code, unit attentions, the CDB and readiness, in this order.
+// dispatch checks the operation code, unit attentions and reservations, the CDB and readiness, in this
+// order.
 func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
 	command, err := commands().Find(c.CDB)
 	if err != nil {
 		return err
 	}
-	if command.Flags&spc.WithAttention == 0 {
-		if k := s.attentions.Take(); k != nil {
-			return k
-		}
+	if err := command.Admit(c, &s.attentions, &s.reservations); err != nil {
+		return err
 	}
 	if err := command.CheckCDB(c.CDB); err != nil {
 		return err
@@ -150,7 +159,7 @@ func (s *Server) Flush() error {
 	return cause(s.flush())
 }
 
-// Attention queues a unit attention for the host, as an event at the drive does.
+// Attention queues a unit attention for every host, as an event at the drive does.
 func (s *Server) Attention(asc scsi.ASC) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

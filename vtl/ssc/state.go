@@ -1,6 +1,8 @@
 package ssc
 
 import (
+	"slices"
+
 	"calypso/tape/scsi"
 	"calypso/vtl/spc"
 )
@@ -24,6 +26,7 @@ type State struct {
 	ModePages   []spc.ModeValue `json:"mode_pages"`
 	Traffic     Traffic         `json:"traffic"` // in this load
 	Alerts      uint64          `json:"tape_alerts,string"`
+	Shared      spc.SharedState `json:"shared"`
 }
 
 // State gives the state to keep, clean.
@@ -35,13 +38,14 @@ func (s *Server) State() State {
 		Loaded:      s.loaded,
 		Held:        s.held,
 		Position:    s.position,
-		Attentions:  append([]scsi.ASC{}, s.attentions...),
+		Attentions:  append([]scsi.ASC{}, *s.attentions.Of(spc.DefaultNexus)...),
 		Prevent:     s.prevent,
 		BlockLength: s.blockLength,
 		Buffered:    s.buffered,
 		ModePages:   s.modes.Values(),
 		Traffic:     s.traffic,
 		Alerts:      uint64(s.alerts),
+		Shared:      s.shared().State(),
 	}
 }
 
@@ -59,7 +63,7 @@ func (s *Server) powerOn() {
 	s.blockLength, s.buffered = 0, true
 	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
 	s.loaded = s.medium != nil && !s.unfit
-	s.attentions.Add(spc.PowerOn)
+	s.shared().PowerOn()
 }
 
 // resume goes on from a kept state. The cartridge may have been changed by hand since: then it is a new
@@ -67,12 +71,13 @@ func (s *Server) powerOn() {
 func (s *Server) resume(st *State) {
 	if st != nil {
 		s.modes.Restore(st.ModePages)
+		s.shared().Restore(st.Shared)
 	}
 	if st == nil || st.Dirty {
 		s.powerOn()
 		return
 	}
-	s.attentions = append(s.attentions, st.Attentions...)
+	*s.attentions.Of(spc.DefaultNexus) = slices.Clone(st.Attentions)
 	s.prevent, s.buffered = st.Prevent, st.Buffered
 	s.blockLength = min(max(st.BlockLength, 0), maxBlock)
 	s.traffic, s.alerts = st.Traffic, alerts(st.Alerts)

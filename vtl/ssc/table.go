@@ -22,14 +22,15 @@ const moves = needsMedium | flushesFirst
 var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
-	)...)
+		sharedCommands(),
+	)...).Describe(profile)
 })
 
 func basicCommands() []command {
 	return []command{
 		{Name: "TEST UNIT READY", Action: spc.NoAction, Usage: "00 00 00 00 00 00", Flags: needsMedium, Run: (*Server).testUnitReady},
 		{Name: "REWIND", Action: spc.NoAction, Usage: "01 01 00 00 00 00", Flags: moves, Run: (*Server).rewind},
-		{Name: "REQUEST SENSE", Action: spc.NoAction, Usage: "03 00 00 00 FF 00", Flags: spc.WithAttention, Run: (*Server).requestSense},
+		{Name: "REQUEST SENSE", Action: spc.NoAction, Usage: "03 01 00 00 FF 00", Flags: spc.WithAttention, Run: (*Server).requestSense},
 		{Name: "READ BLOCK LIMITS", Action: spc.NoAction, Usage: "05 00 00 00 00 00", Run: (*Server).readBlockLimits},
 		{Name: "READ(6)", Action: spc.NoAction, Usage: "08 03 FF FF FF 00", Flags: moves, Run: (*Server).read6},
 		{Name: "WRITE(6)", Action: spc.NoAction, Usage: "0A 01 FF FF FF 00", Flags: needsMedium | changes, Run: (*Server).write6},
