@@ -242,3 +242,6 @@ func (m *move) commit(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Nexus is the changer as one more host sees it; see smc.Server.
+func (c *Changer) Nexus(name string) scsi.Transport { return c.server.Nexus(name) }

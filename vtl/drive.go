@@ -203,3 +203,6 @@ func (s *Store) borrow(l *Library, n int) (d *Drive, giveBack func() error, err 
 	}
 	return d, d.Close, nil
 }
+
+// Nexus is the drive as one more host sees it; see ssc.Server.
+func (d *Drive) Nexus(name string) scsi.Transport { return d.server.Nexus(name) }
