@@ -286,3 +286,43 @@ func TestObserverOfReservations(t *testing.T) {
 	}
 	r.want("5E 00 00 00 00 00 00 00 FF 00", "good")
 }
+
+// PREEMPT of key 0 takes a reservation of all registrants over.
+func TestPreemptAllRegistrants(t *testing.T) {
+	_, a, b, c := threeHosts(t)
+	a.out(register, "00", "0", "1", "good")
+	b.out(register, "00", "0", "2", "good")
+	c.out(register, "00", "0", "2", "good")
+	a.out(reserve, "07", "1", "0", "good")
+	a.get("5E 01 00 00 00 00 00 00 FF 00", "00000003 00000010 0000000000000000 00000000 00 07 0000")
+	b.out(reserve, "07", "2", "0", "good") // it holds it already
+	b.out(preempt, "03", "2", "0", "good")
+	b.get("5E 00 00 00 00 00 00 00 FF 00", "00000004 00000008 2222222222222222")
+	b.get("5E 01 00 00 00 00 00 00 FF 00", "00000004 00000010 2222222222222222 00000000 00 03 0000")
+	for _, h := range []host{a, c} {
+		h.want("0A 00 00 00 00 00", "conflict")
+		h.want(testReady, "6/2a/05")
+		h.want(testReady, "good")
+	}
+}
+
+// The key of the holder passes its reservation on; those that stay learn of the new type.
+func TestPreemptHolder(t *testing.T) {
+	_, a, b, c := threeHosts(t)
+	a.out(register, "00", "0", "1", "good")
+	b.out(register, "00", "0", "2", "good")
+	c.out(register, "00", "0", "3", "good")
+	a.out(reserve, "01", "1", "0", "good")
+	b.out(preemptAbort, "06", "2", "9", "conflict") // nobody's key
+	b.out(preemptAbort, "02", "2", "1", "5/24/00 cdb[2].3")
+	b.out(preemptAbort, "06", "2", "1", "good")
+	a.want(testReady, "6/2a/05")
+	b.want(testReady, "good")
+	c.want(testReady, "6/2a/04")
+	c.want("0A 00 00 00 00 00", "good")
+	a.want("0A 00 00 00 00 00", "conflict")
+	b.out(clearAll, "00", "2", "0", "good")
+	c.want(testReady, "6/2a/03")
+	a.want("0A 00 00 00 00 00", "good")
+	a.get("5E 00 00 00 00 00 00 00 FF 00", "00000005 00000000")
+}
