@@ -76,7 +76,7 @@ func (b *bench) secondHost(name string) *bench {
 
 // TestJudgesOfReservations: two hosts with sg_persist reserve, share, preempt and release a drive.
 func TestJudgesOfReservations(t *testing.T) {
-	need(t, "sg_persist", "sg_turs", "sg_modes")
+	need(t, "sg_persist", "sg_turs", "sg_modes", "sg_raw")
 	_, c, a := judgedLibrary(t)
 	attentionsTaken(c, a)
 	const conflict = 24

@@ -21,12 +21,8 @@ func TestReservedChanger(t *testing.T) {
 	if got := r.send("a", move, ""); got != "6/29/00" {
 		t.Errorf("first command of a host = %s", got)
 	}
-	for cdb, list := range map[string]string{
-		"5F 06 00 00 00 00000018 00": "0000000000000000 0000000000000001 0000000000000000",
-	} {
-		if got := r.send("a", cdb, list); got != "good" {
-			t.Fatalf("REGISTER = %s", got)
-		}
+	if got := r.send("a", "5F 06 00 00 00 00000018 00", "0000000000000000 0000000000000001 0000000000000000"); got != "good" {
+		t.Fatalf("REGISTER AND IGNORE EXISTING KEY = %s", got)
 	}
 	if got := r.send("a", "5F 01 01 00 00 00000018 00", "0000000000000001 0000000000000000 0000000000000000"); got != "good" {
 		t.Fatalf("RESERVE = %s", got)

@@ -45,7 +45,7 @@ func (u *unit) exec(t *testing.T, n Nexus, cdb, list string) string {
 	case refused:
 		return hex.EncodeToString(k.Raw()[2:3]) + hex.EncodeToString(k.Raw()[12:14]) + " " + hex.EncodeToString(k.Raw()[15:])
 	}
-	if c.Cmd.DataOut != nil && len(c.Cmd.DataOut) > 0 {
+	if len(c.Cmd.DataOut) > 0 {
 		return ""
 	}
 	return hex.EncodeToString(c.Cmd.DataIn[:c.Cmd.Transferred])

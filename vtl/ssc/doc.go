@@ -3,7 +3,7 @@
 // implements scsi.Transport, so a host cannot tell it from /dev/sg.
 //
 // The command table is in table.go; a command is one entry there and one handler. Sense data is in
-// fixed format. A CHECK CONDITION whose reason lies with the host that plays the drive (its file
+// fixed format until a host sets D_SENSE. A CHECK CONDITION whose reason lies with the host that plays the drive (its file
 // system is full, the image is damaged) is a *spc.CauseError: errors.As finds the *scsi.SenseError in
 // it, errors.Is finds the cause, e.g. syscall.ENOSPC.
 //
@@ -17,7 +17,6 @@
 //   - A cartridge that the drive cannot read stays in it, not ready, 2/30/00; one that it can only
 //     read refuses writes with 7/30/05.
 //
-// Limits: one partition, one host (no reservations; MODE SELECT raises no unit attention, as it is
-// for other hosts only), nothing is compressed, setmarks and the obsolete forms are refused. A WORM
+// Limits: one partition, nothing is compressed, setmarks and the obsolete forms are refused. A WORM
 // cartridge takes data at its end only.
 package ssc
