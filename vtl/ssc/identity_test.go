@@ -57,6 +57,32 @@ func TestVitalProductData(t *testing.T) {
 	}
 }
 
+func TestVitalProductDataOfSequentialAccess(t *testing.T) {
+	s, err := New(Config{Generation: "LTO-9", Serial: "CAL0000001", Library: "LIB01", Element: 502}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{TB: t, s: s}
+	for cdb, want := range map[string]string{
+		"12 01 00 00 FF 00": "01 00 00 0c 00 80 83 86 87 88 b0 b1 b2 b3 b4 b5",
+		"12 01 86 00 0E 00": "01 86 00 3c 00 01 00 00 00 00 00 00 00 20",
+		"12 01 87 00 FF 00": "01 87 00 04 3f ff 00 00",
+		"12 01 88 00 14 00": "01 88 00 18 0000 0001 0000 0000 0000 000c 01 13 00 08",
+		"12 01 B0 00 FF 00": "01 b0 00 02 01 00",
+		"12 01 B1 00 FF 00": "01 b1 00 0a 43 41 4c 30 30 30 30 30 30 31",
+		"12 01 B2 00 FF 00": "01 b2 00 08 ff ff ff ff ff ff ff ff",
+		"12 01 B3 00 FF 00": "01 b3 00 05 4c 49 42 30 31",
+		"12 01 B4 00 FF 00": "01 b4 00 02 01 f6",
+		"12 01 B5 00 FF 00": "01 b5 00 0c 00 00 00 00 07 00 00 00 00 00 00 00",
+	} {
+		got, err := r.exec(cdb, nil, 255)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, cdb, got, unhex(t, want))
+	}
+}
+
 func TestIdentityCanBeSet(t *testing.T) {
 	s, err := New(Config{Generation: "LTO-9", Serial: "S", Vendor: "IBM", Product: "ULT3580-TD9", Revision: "R3G3"}, nil)
 	if err != nil {

@@ -20,8 +20,9 @@ var exceptionsPage = spc.ExceptionsPage(testBit, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF
 
 const testBit = 0x04
 
-// mediumPage is the medium configuration mode page (SSC-5): WORMM is that of the cartridge; no label may
-// be overwritten, of filemarks before end of data all but the one closest to the beginning.
+// mediumPage is the medium configuration mode page (SSC-5) with what LTO drives say: WORMM is that of the
+// cartridge; labels of some formats may not be overwritten (01h), of the filemarks before end of data any
+// but the one closest to the beginning of the partition may (02h).
 var mediumPage = spc.ModePage{Code: mediumMode, Default: []byte{2: 0x01, 3: 0x02, 29: 0}, Changeable: make([]byte, 30)}
 
 // showMedium brings the medium configuration page up to date.
