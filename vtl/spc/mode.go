@@ -130,7 +130,7 @@ func (m *Modes) Sense(c *Call, h ModeHeader) error {
 func (h ModeHeader) encode6(pages []byte) []byte {
 	b := []byte{0, h.MediumType, h.DeviceSpecific, byte(len(h.Descriptor))}
 	b = append(append(b, h.Descriptor...), pages...)
-	b[0] = byte(len(b) - 1)
+	b[0] = byte(min(len(b)-1, 0xFF)) // there is no more room for it, nor for more data
 	return b
 }
 

@@ -116,7 +116,7 @@ func (s *Server) loadUnload(_ context.Context, c *spc.Call) error {
 }
 
 // loadCommand rewinds a tape that is loaded already (SSC-5). The host that asked needs no unit
-// attention to know that the medium is ready now.
+// attention to know that the medium is ready now, as the others do.
 func (s *Server) loadCommand() error {
 	switch {
 	case s.unfit:
@@ -128,6 +128,7 @@ func (s *Server) loadCommand() error {
 		s.position = 0
 		return nil
 	}
+	s.attentions.AddOthers(s.call.Nexus, spc.MediumChanged)
 	if err := s.load(s.barcode); err != nil {
 		return spc.Refuse(scsi.MediumError, spc.AuxiliaryMemory).Because(err)
 	}

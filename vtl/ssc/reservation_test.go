@@ -238,6 +238,14 @@ func TestAttentionsOfOtherHosts(t *testing.T) {
 	b.want(testReady, "good")
 	a.want(testReady, "6/2a/10")
 	c.want(testReady, "6/2a/10")
+	b.want("1B 00 00 00 00 00", "good")
+	a.want(testReady, "2/3a/00")
+	b.want("1B 00 00 00 01 00", "good")
+	b.want("1B 00 00 00 01 00", "good") // rewinds: no news
+	b.want(testReady, "good")
+	a.want(testReady, "6/28/00")
+	c.want(testReady, "6/28/00")
+	c.want(testReady, "good")
 }
 
 // What a killed process leaves is a power cycle: no reservation outlives it. A clean end keeps all.
