@@ -19,6 +19,9 @@ type Config struct {
 	Revision   string // up to 4; empty: 0001
 	State      *State // from the last run; nil, or one that is dirty, is a power cycle
 	Observe    bool   // only look: what would change the cartridge or the drive is refused, 7/27/00
+
+	Compression bool     // the drive compresses unless a host says otherwise
+	Keys        []Secret // that Server.Keys gave with State; an observer needs none
 }
 
 // Server is one drive. Its methods are safe for concurrent use.
@@ -48,6 +51,9 @@ type Server struct {
 	traffic     Traffic // of this load
 	alerts      alerts
 
+	protect protection // data encryption
+	codec   codec
+
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }
 
@@ -62,8 +68,10 @@ func New(c Config, medium Medium) (*Server, error) {
 		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
 	}
 	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes()}
+	s.presetCompression(c.Compression)
 	s.place(medium)
 	s.resume(c.State)
+	s.resumeEncryption(c)
 	return s, nil
 }
 

@@ -24,6 +24,8 @@ type State struct {
 	ModePages   []spc.ModeValue `json:"mode_pages"`
 	Traffic     Traffic         `json:"traffic"` // in this load
 	Alerts      uint64          `json:"tape_alerts,string"`
+
+	Encryption Encryption `json:"encryption"` // without the key: see Server.Keys
 }
 
 // State gives the state to keep, clean.
@@ -42,6 +44,8 @@ func (s *Server) State() State {
 		ModePages:   s.modes.Values(),
 		Traffic:     s.traffic,
 		Alerts:      uint64(s.alerts),
+
+		Encryption: s.protect.clone(),
 	}
 }
 
@@ -55,6 +59,7 @@ func (s *Server) PowerOn() {
 
 func (s *Server) powerOn() {
 	s.modes.Reset()
+	s.protect.powerOff()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
 	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
