@@ -19,10 +19,10 @@ const KeyLength = 32
 type Secret [KeyLength]byte
 
 // Format keeps the key out of messages and test output.
-func (*Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[key]") }
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[key]") }
 
 // MarshalJSON fails: a key is kept by itself or not at all.
-func (*Secret) MarshalJSON() ([]byte, error) { return nil, errors.New("a key is not encoded") }
+func (Secret) MarshalJSON() ([]byte, error) { return nil, errors.New("a key is not encoded") }
 
 // Clear overwrites the key with zeros.
 func (k *Secret) Clear() { clear(k[:]) }
