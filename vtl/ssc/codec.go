@@ -24,7 +24,7 @@ func (c *codec) compressor() *zstd.Encoder {
 	if c.encoder == nil {
 		// Neither fails for constant options.
 		c.encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
-			zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true))
+			zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(256<<10))
 	}
 	return c.encoder
 }
