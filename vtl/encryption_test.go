@@ -275,6 +275,9 @@ func TestKeyFile(t *testing.T) {
 	if got := encryptionStatus(t, o); got != "2 2 1" {
 		t.Errorf("an observer sees status %s", got)
 	}
+	rewind(t, o)
+	_, err = read(o, 3)
+	wantSense(t, "an observer reads an encrypted block", err, scsi.DataProtect, 0x7401)
 	closeDevice(t, o)
 	if info, err := os.Lstat(path); err != nil || info.Mode() != 0 {
 		t.Errorf("the observer touched the key file: %v, %v", info, err)

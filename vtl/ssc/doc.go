@@ -12,6 +12,8 @@
 //     drives have it; IBM drives stop before the filemark.
 //   - After an unrecovered read error the position is behind the block that could not be read; it stays
 //     before one that encryption keeps from being read.
+//   - A block that was tampered with is 7/74/04, as is one at another place than it was written at.
+//   - A nexus that LOCK holds to a key which is gone is refused WRITE, 7/2A/13; filemarks are not data.
 //   - Residuals of SPACE in reverse are magnitudes.
 //   - ERASE, long or short, removes everything from the position on.
 //   - Early warning is reported by every WRITE and WRITE FILEMARKS that ends at or behind it.
