@@ -35,6 +35,7 @@ func vtlCreateCommand() *command {
 			stringFlag("backing", "DIR", "directory for the images; without it below the state directory").Files().Setting("backing"),
 			stringFlag("prefix", "LETTERS", "first letters of the barcodes").Default("V"),
 			intFlag("start", "N", "number of the first barcode; without it the next that is free"),
+			boolFlag("compression", "let the drives compress; other software then cannot read the images"),
 		},
 		Examples: []example{
 			{"calypso vtl create vtl01 --drives 2 --slots 10 --io-slots 2 --media LTO-8", "two drives, ten slots, ten tapes V00001L8 to V00010L8"},
@@ -51,6 +52,7 @@ func runVTLCreate(ctx context.Context, inv *invocation) error {
 		IOSlots: int(inv.integer("io-slots")), Media: inv.str("media"), TapeSizeBytes: inv.size("tape-size"),
 		Backing: inv.str("backing"), BarcodePrefix: inv.str("prefix"), Tapes: -1, DryRun: inv.dryRun,
 	}
+	spec.Compression = inv.flag("compression")
 	if inv.isSet("tapes") {
 		spec.Tapes = int(inv.integer("tapes"))
 	}
@@ -104,13 +106,15 @@ type vtlDriveDoc struct {
 	Serial     string  `json:"serial"`
 	Generation string  `json:"generation"`
 	Barcode    *string `json:"barcode"`
+
+	Compression bool `json:"compression"` // by default, unless a host says otherwise
 }
 
 func newLibraryDoc(lib *vtl.Library) vtlLibraryDoc {
 	doc := vtlLibraryDoc{Library: lib.Name, Serial: lib.Serial, Media: lib.Media, Backing: lib.Backing,
 		Slots: lib.Slots, IOSlots: lib.IOSlots, Tapes: lib.Barcodes()}
 	for n, d := range lib.Drives {
-		doc.Drives = append(doc.Drives, vtlDriveDoc{fmt.Sprintf("%s:%d", lib.Name, n), n, d.Serial, d.Generation, orNull(lib.LoadedIn(n))})
+		doc.Drives = append(doc.Drives, vtlDriveDoc{fmt.Sprintf("%s:%d", lib.Name, n), n, d.Serial, d.Generation, orNull(lib.LoadedIn(n)), d.Compression})
 	}
 	return doc
 }

@@ -33,6 +33,7 @@ type CreateSpec struct {
 	BarcodePrefix string // "": V
 	StartNumber   int    // number of the first cartridge; 0: the first one behind those in use
 	DryRun        bool   // check everything, write nothing
+	Compression   bool   // drives compress by default
 }
 
 // Generations are the names of all generations of cartridges, oldest first.
@@ -119,6 +120,9 @@ func (s *Store) plan(spec *CreateSpec) (*Library, image.Generation, error) {
 		Slots: spec.Slots, IOSlots: spec.IOSlots, Cartridges: []Cartridge{}, Removing: []string{},
 	}
 	l.equip(spec.Drives, generation)
+	for n := range l.Drives {
+		l.Drives[n].Compression = spec.Compression
+	}
 	return l, generation, nil
 }
 

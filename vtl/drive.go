@@ -88,6 +88,10 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 	if config.State != nil && observe {
 		config.State.Dirty = false // another process may be using the drive: that is no power cycle
 	}
+	if !observe {
+		config.Keys = readKeys(s.keyFile(l.Name, n))
+		defer clearKeys(config.Keys)
+	}
 	server, err := ssc.New(config, m)
 	if err != nil {
 		return nil, errors.Join(err, d.closeTape())
@@ -119,7 +123,7 @@ func (l *Library) driveConfig(n int) ssc.Config {
 }
 
 func (c DriveConfig) config() ssc.Config {
-	return ssc.Config{Generation: c.Generation, Serial: c.Serial, Vendor: c.Vendor, Product: c.Product, Revision: c.Revision}
+	return ssc.Config{Generation: c.Generation, Serial: c.Serial, Vendor: c.Vendor, Product: c.Product, Revision: c.Revision, Compression: c.Compression}
 }
 
 // Exec carries out one command; see ssc.Server.
@@ -131,6 +135,7 @@ func (d *Drive) Close() error {
 	if d.observe {
 		return d.closeTape()
 	}
+	defer d.server.ClearKeys()
 	err := d.server.Flush()
 	return errors.Join(err, d.closeTape(), d.save(false))
 }
@@ -144,9 +149,18 @@ func (d *Drive) closeTape() error {
 	return tape.Close()
 }
 
+// save keeps the drive's state, and its keys when it is left.
 func (d *Drive) save(dirty bool) error {
 	state := d.server.State()
 	state.Dirty = dirty
+	keys := d.store.keyFile(d.key.library, d.key.number)
+	if dirty {
+		err := writeVolatile(d.store.driveFile(d.key.library, d.key.number), state)
+		return errors.Join(err, eraseKeys(keys))
+	}
+	if err := writeKeys(keys, d.server.Keys()); err != nil {
+		return err
+	}
 	return writeVolatile(d.store.driveFile(d.key.library, d.key.number), state)
 }
 

@@ -46,6 +46,9 @@ type DriveConfig struct {
 	Revision   string `yaml:"revision"`
 	Serial     string `yaml:"serial"`
 	Generation string `yaml:"generation"`
+
+	// Compression: the drive compresses unless a host says otherwise. Libraries without it do not.
+	Compression bool `yaml:"compression,omitempty"`
 }
 
 // Cartridge is one cartridge and where it is.

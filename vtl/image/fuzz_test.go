@@ -72,6 +72,7 @@ func FuzzImage(f *testing.F) {
 	f.Add(data[:len(data)-3])
 	f.Add([]byte("\xFE\xFF\xFF\xFF\x02\x00\x00\x80hi\x02\x00\x00\x80\xFF\xFF\xFF\xFF"))
 	f.Add(make([]byte, 4000))
+	f.Add([]byte("\x03\x00\x00\x10abc\x00\x03\x00\x00\x10\x00\x00\x00\x10\x00\x00\x00\x10"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range []string{indexName, crcName} {
 			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {

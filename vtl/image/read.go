@@ -8,9 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Object is a logical object of a tape: a filemark, or a block of Length bytes.
+// Object is a logical object of a tape: a filemark, or a block of Length bytes as it is stored. That of an
+// Envelope is not the host's: see Tape.WriteEnvelope.
 type Object struct {
 	Filemark bool
+	Envelope bool
 	Length   int
 }
 
@@ -22,7 +24,11 @@ func (t *Tape) At(lba int64) (Object, error) {
 		return Object{}, err
 	}
 	t.cursor = p
-	return Object{Filemark: p.word == wordFilemark, Length: length(p.word)}, nil
+	return Object{
+		Filemark: p.word == wordFilemark,
+		Envelope: p.word&classMask == classPrivate,
+		Length:   length(p.word),
+	}, nil
 }
 
 // ReadBlock reads the block at address lba into buf and gives the length of the block; when that is

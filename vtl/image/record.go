@@ -12,14 +12,16 @@ const (
 	wordGap      = 0xFFFFFFFE // an erase gap: no object, skipped
 	wordEnd      = 0xFFFFFFFF // physical end of the medium
 	classMask    = 0xFF000000
+	classPrivate = 0x10000000 // private data: a block that the drive has put into an envelope
 	classError   = 0x80000000 // a record that was in error when the image was made
 	lengthMask   = 0x00FFFFFF
 )
 
-// known says whether a word begins an object: a filemark, a good record or an error record.
+// known says whether a word begins an object: a filemark, a good record, one of private data or an error
+// record.
 func known(word uint32) bool {
 	class := word & classMask
-	return class == 0 || class == classError
+	return class == 0 || class == classPrivate || class == classError
 }
 
 // length is the number of data bytes behind a word.

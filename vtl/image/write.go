@@ -11,11 +11,18 @@ import (
 // WriteBlock writes p, 1 to MaxBlock bytes, as object lba; everything behind it is lost, as on
 // tape. lba is at most Objects(). When it fails (a full disk: the error Is ENOSPC) the block was not
 // written; what was behind lba may be lost. A block that does not fit gives ErrFull.
-func (t *Tape) WriteBlock(lba int64, p []byte) error {
+func (t *Tape) WriteBlock(lba int64, p []byte) error { return t.writeRecord(lba, 0, p) }
+
+// WriteEnvelope writes p as WriteBlock does, as a record of private data: what the drive made of a host's
+// block (compressed, encrypted), so that no other software takes it for data. What is in it is the
+// drive's affair.
+func (t *Tape) WriteEnvelope(lba int64, p []byte) error { return t.writeRecord(lba, classPrivate, p) }
+
+func (t *Tape) writeRecord(lba int64, class uint32, p []byte) error {
 	if len(p) < 1 || len(p) > MaxBlock {
 		return fmt.Errorf("write block of %d bytes: %w", len(p), ErrBlockLength)
 	}
-	word := uint32(len(p))
+	word := class | uint32(len(p))
 	if err := t.startWrite(lba, size(word)); err != nil {
 		return err
 	}

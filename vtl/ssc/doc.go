@@ -10,13 +10,19 @@
 // Choices where the standard leaves one, or where drives differ:
 //   - LOCATE(16) to a logical file goes to its first object, after the filemark, as SSC-5 and HPE
 //     drives have it; IBM drives stop before the filemark.
-//   - After an unrecovered read error the position is behind the block that could not be read.
+//   - After an unrecovered read error the position is behind the block that could not be read; it stays
+//     before one that encryption keeps from being read.
+//   - A block that was tampered with is 7/74/04, as is one at another place than it was written at.
+//   - A nexus that LOCK holds to a key which is gone is refused WRITE, 7/2A/13; filemarks are not data.
 //   - Residuals of SPACE in reverse are magnitudes.
 //   - ERASE, long or short, removes everything from the position on.
 //   - Early warning is reported by every WRITE and WRITE FILEMARKS that ends at or behind it.
 //   - A cartridge that the drive cannot read stays in it, not ready, 2/30/00; one that it can only
 //     read refuses writes with 7/30/05.
 //
-// Limits: one partition, nothing is compressed, setmarks and the obsolete forms are refused. A WORM
-// cartridge takes data at its end only.
+// A drive compresses only when it is told to (Config.Compression, mode page 0Fh), and encrypts with
+// AES-256-GCM (SECURITY PROTOCOL OUT). Blocks that it changed are stored as envelopes.
+//
+// Limits: one partition, setmarks and the obsolete forms are refused. A WORM cartridge takes data at
+// its end only.
 package ssc

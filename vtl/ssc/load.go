@@ -74,6 +74,7 @@ func (s *Server) unload() error {
 		return err
 	}
 	s.loaded, s.position = false, 0
+	s.protect.demount()
 	return nil
 }
 

@@ -39,7 +39,8 @@ type Partition interface {
 	// ReadBlock copies min(len(buf), length) bytes of the block at lba and returns its real length.
 	ReadBlock(lba int64, buf []byte) (length int, err error)
 
-	WriteBlock(lba int64, p []byte) error // what was at lba and behind it is gone, as on tape
+	WriteBlock(lba int64, p []byte) error    // what was at lba and behind it is gone, as on tape
+	WriteEnvelope(lba int64, p []byte) error // likewise a block that the drive compressed or encrypted: At shows it
 	WriteFilemarks(lba int64, n int64) error
 	Truncate(lba int64) error // lba becomes end of data
 

@@ -27,6 +27,8 @@ type memoryTape struct {
 type memoryObject struct {
 	mark bool
 	data []byte
+
+	envelope bool
 }
 
 // objectCost is what an object takes of the capacity besides its data.
@@ -47,7 +49,7 @@ func (m *memoryTape) Filemarks() int64 { return m.FileNumber(m.Objects()) }
 
 func (m *memoryTape) At(lba int64) (Object, error) {
 	o := m.objects[lba]
-	return Object{Filemark: o.mark, Length: len(o.data)}, nil
+	return Object{Filemark: o.mark, Envelope: o.envelope, Length: len(o.data)}, nil
 }
 
 func (m *memoryTape) ReadBlock(lba int64, buf []byte) (int, error) {
@@ -80,6 +82,10 @@ func (m *memoryTape) cut(lba int64) {
 
 func (m *memoryTape) WriteBlock(lba int64, p []byte) error {
 	return m.put(lba, memoryObject{data: bytes.Clone(p)})
+}
+
+func (m *memoryTape) WriteEnvelope(lba int64, p []byte) error {
+	return m.put(lba, memoryObject{envelope: true, data: bytes.Clone(p)})
 }
 
 // WriteFilemarks takes all or none.

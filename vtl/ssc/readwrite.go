@@ -103,7 +103,13 @@ func (s *Server) readObject(buf []byte) (int, *spc.Check) {
 		return 0, s.endOfData()
 	}
 	object, err := s.tape.At(s.position)
+	if err == nil && object.Envelope {
+		return s.getEnvelope(buf, object.Length)
+	}
 	if err == nil && !object.Filemark {
+		if k := s.refusesPlain(); k != nil {
+			return 0, k
+		}
 		var n int
 		if n, err = s.tape.ReadBlock(s.position, buf); err == nil {
 			s.position++
@@ -142,6 +148,9 @@ func (s *Server) write6(_ context.Context, c *spc.Call) error {
 	if k := s.refusesWrite(); k != nil {
 		return k
 	}
+	if s.protect.lockBroken() {
+		return spc.Refuse(scsi.DataProtect, spc.KeyInstanceChanged)
+	}
 	data, err := c.Parameters(t.bytes())
 	if err != nil {
 		return err
@@ -157,11 +166,12 @@ func (s *Server) write6(_ context.Context, c *spc.Call) error {
 
 func (s *Server) writeOne(block []byte) error {
 	s.unsynced = true
-	if err := s.tape.WriteBlock(s.position, block); err != nil {
+	stored, err := s.put(block)
+	if err != nil {
 		return err
 	}
 	s.position++
-	s.didWrite(len(block), len(block))
+	s.didWrite(len(block), stored)
 	return nil
 }
 

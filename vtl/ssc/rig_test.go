@@ -26,7 +26,7 @@ func newRig(t testing.TB, m *memoryTape) *rig {
 	if m != nil {
 		medium = m
 	}
-	s, err := New(Config{Generation: "LTO-8", Serial: "CAL0000001"}, medium)
+	s, err := New(Config{Generation: "LTO-8", Serial: "CAL0000001", Compression: true}, medium)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,9 @@ type Config struct {
 	Library    string // serial number of the library that the drive is in; empty: none
 	Element    uint16 // the drive's element address there; 0: none
 	Observe    bool   // only look: what would change the cartridge or the drive is refused, 7/27/00
+
+	Compression bool     // the drive compresses unless a host says otherwise
+	Keys        []Secret // that Server.Keys gave with State; an observer needs none
 }
 
 // Server is one drive. Its methods are safe for concurrent use.
@@ -53,6 +56,8 @@ type Server struct {
 
 	reservations spc.Reservations
 	clock        spc.Clock
+	protect      protection // data encryption
+	codec        codec
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }
@@ -68,8 +73,10 @@ func New(c Config, medium Medium) (*Server, error) {
 		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
 	}
 	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes(), vpd: vpdPages(c)}
+	s.presetCompression(c.Compression)
 	s.place(medium)
 	s.resume(c.State)
+	s.resumeEncryption(c)
 	return s, nil
 }
 

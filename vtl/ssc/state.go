@@ -27,6 +27,8 @@ type State struct {
 	Traffic     Traffic         `json:"traffic"` // in this load
 	Alerts      uint64          `json:"tape_alerts,string"`
 	Shared      spc.SharedState `json:"shared"`
+
+	Encryption Encryption `json:"encryption"` // without the key: see Server.Keys
 }
 
 // State gives the state to keep, clean.
@@ -46,6 +48,8 @@ func (s *Server) State() State {
 		Traffic:     s.traffic,
 		Alerts:      uint64(s.alerts),
 		Shared:      s.shared().State(),
+
+		Encryption: s.protect.clone(),
 	}
 }
 
@@ -59,6 +63,7 @@ func (s *Server) PowerOn() {
 
 func (s *Server) powerOn() {
 	s.modes.Reset()
+	s.protect.powerOff()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
 	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
