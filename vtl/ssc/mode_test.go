@@ -9,7 +9,19 @@ import (
 const (
 	page0F = "0f 0e c0 80 000000ff 000000ff 00000000"
 	page10 = "90 0e 00 00 00 00 012c 40 00 10 000000 01 08"
+
+	page1001      = "d0 01 001c 00 02 0000 00 0000000000000000000000000000000000000000000000"
+	page11        = "11 0e 03 00 1c 03 09 00 044b 0000 0000 0000" // of 1.1 TB
+	page11Default = "11 0e 03 00 1c 03 09 00 0000 0000 0000 0000"
+	pages         = page0F + page10 + page11 // without subpages
 )
+
+// modeSense6 is the answer to MODE SENSE(6) with these pages, from a drive with an LTO-8 cartridge.
+func modeSense6(t testing.TB, pages string) []byte {
+	b := unhex(t, "00 88 10 08 5e000000 00000000"+pages)
+	b[0] = byte(len(b) - 1)
+	return b
+}
 
 func TestModeSense(t *testing.T) {
 	tests := []struct {
@@ -17,17 +29,18 @@ func TestModeSense(t *testing.T) {
 	}{
 		{"6: compression", "1A 00 0F 00 FF 00", "1b 88 10 08 5e000000 00000000" + page0F},
 		{"6: configuration", "1A 00 10 00 FF 00", "1b 88 10 08 5e000000 00000000" + page10},
-		{"6: all", "1A 00 3F 00 FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
-		{"6: all with subpages", "1A 00 3F FF FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
+		{"6: all", "1A 00 3F 00 FF 00", "3b 88 10 08 5e000000 00000000" + pages},
+		{"6: all with subpages", "1A 00 3F FF FF 00", "5b 88 10 08 5e000000 00000000" + page0F + page10 + page1001 + page11},
 		{"6: no block descriptor", "1A 08 0F 00 FF 00", "13 88 10 00" + page0F},
-		{"6: cut", "1A 00 3F 00 0C 00", "2b 88 10 08 5e000000 00000000"},
+		{"6: cut", "1A 00 3F 00 0C 00", "3b 88 10 08 5e000000 00000000"},
 		{"6: no room", "1A 00 3F 00 00 00", ""},
-		{"10: all", "5A 00 3F 00 00 00 00 00 FF 00", "002e 88 10 00 00 0008 5e000000 00000000" + page0F + page10},
+		{"10: all", "5A 00 3F 00 00 00 00 00 FF 00", "003e 88 10 00 00 0008 5e000000 00000000" + pages},
 		{"10: no block descriptor", "5A 18 10 00 00 00 00 00 FF 00", "0016 88 10 00 00 0000" + page10},
-		{"6: changeable", "1A 00 7F 00 FF 00", "2b 88 10 08 00000000 00ffffff" +
-			"0f 0e 80 00 00000000 00000000 00000000" + "90 0e 00 00 00 00 ffff 00 00 00 000000 01 00"},
-		{"6: default", "1A 00 BF 00 FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
-		{"6: saved, never saved", "1A 00 FF 00 FF 00", "2b 88 10 08 5e000000 00000000" + page0F + page10},
+		{"6: changeable", "1A 00 7F 00 FF 00", "3b 88 10 08 00000000 00ffffff" +
+			"0f 0e 80 00 00000000 00000000 00000000" + "90 0e 00 00 00 00 ffff 00 00 0c 000000 01 c7" +
+			"11 0e 00 ff f8 00 0f 00 ffff ffff ffff ffff"},
+		{"6: default", "1A 00 BF 00 FF 00", "3b 88 10 08 5e000000 00000000" + page0F + page10 + page11Default},
+		{"6: saved, never saved", "1A 00 FF 00 FF 00", "3b 88 10 08 5e000000 00000000" + page0F + page10 + page11Default},
 	}
 	r := newRig(t, tapeOf("ab"))
 	for _, tt := range tests {
@@ -40,7 +53,7 @@ func TestModeSense(t *testing.T) {
 		})
 	}
 	r.want("1A 00 01 00 FF 00", "5/24/00 cdb[2].5")
-	r.want("1A 00 10 01 FF 00", "5/24/00 cdb[2].5")
+	r.want("1A 00 10 02 FF 00", "5/24/00 cdb[2].5")
 	r.want("1A 00 00 00 FF 00", "5/24/00 cdb[2].5")
 }
 
@@ -113,7 +126,7 @@ func TestModeSelect(t *testing.T) {
 		{"block length beyond the limit", "15 10 00 00 0C 00", "00 00 10 08 00000000 00800001", "5/26/00 param[9]"},
 		{"PS", "15 10 00 00 14 00", "00 00 10 00 90 0e 00 00 00 00 012c 40 00 10 000000 01 08", "5/26/00 param[4].7"},
 		{"unknown page", "15 10 00 00 06 00", "00 00 10 00 0a 00", "5/26/00 param[4].5"},
-		{"unknown subpage", "15 10 00 00 08 00", "00 00 10 00 50 01 0000", "5/26/00 param[4].5"},
+		{"unknown subpage", "15 10 00 00 08 00", "00 00 10 00 50 02 0000", "5/26/00 param[4].5"},
 		{"page length", "15 10 00 00 06 00", "00 00 10 00 0f 0d", "5/26/00 param[5]"},
 		{"half a page", "15 10 00 00 08 00", "00 00 10 00 0f 0e c0 80", "5/1a/00"},
 		{"half a page header", "15 10 00 00 05 00", "00 00 10 00 0f", "5/1a/00"},
@@ -129,7 +142,7 @@ func TestModeSelect(t *testing.T) {
 			}
 			if tt.sense != "good" {
 				got, _ := r.exec("1A 00 3F 00 FF 00", nil, 255)
-				wantBytes(t, "after the refusal", got, unhex(t, "2b 88 10 08 5e000000 00000000"+page0F+page10))
+				wantBytes(t, "after the refusal", got, modeSense6(t, pages))
 			}
 		})
 	}
@@ -156,7 +169,7 @@ func TestCompressionPagesAgree(t *testing.T) {
 	want := func(r *rig, pages string) {
 		t.Helper()
 		got, _ := r.exec("1A 08 3F 00 FF 00", nil, 255)
-		wantBytes(t, "pages", got[4:], unhex(t, pages))
+		wantBytes(t, "pages", got[4:], unhex(t, pages+page11Default))
 	}
 	r := newRig(t, nil)
 	sel(r, off0F)

@@ -46,6 +46,7 @@ type Server struct {
 	blockLength int // of fixed block transfers; 0: variable only
 	buffered    bool
 	traffic     Traffic // of this load
+	heads       heads
 	alerts      alerts
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
@@ -61,7 +62,7 @@ func New(c Config, medium Medium) (*Server, error) {
 	if !ok || !drive.isDrive() {
 		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
 	}
-	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes()}
+	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes(drive)}
 	s.place(medium)
 	s.resume(c.State)
 	return s, nil

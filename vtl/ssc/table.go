@@ -22,6 +22,7 @@ const moves = needsMedium | flushesFirst
 var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
+		partitionCommands(),
 	)...)
 })
 
