@@ -177,7 +177,7 @@ func ownSizes(page []byte) []int64 {
 			sizes[i] = -1
 			continue
 		}
-		sizes[i] *= unit
+		sizes[i] = min(sizes[i], math.MaxInt64/unit) * unit
 	}
 	return sizes
 }
