@@ -153,6 +153,7 @@ func TestPartitionIsKept(t *testing.T) {
 	m := dividedTape("ab", "xyz")
 	r := newRig(t, m)
 	r.want("2B 02 00 00000002 00 01 00", "good")
+	r.want("82 00 01 01 0000000000000002 00000000", "good")
 	state := r.s.State()
 	for _, tt := range []struct {
 		change    func(*State)
@@ -175,6 +176,9 @@ func TestPartitionIsKept(t *testing.T) {
 		r := &rig{t, s, m}
 		r.want("00 00 00 00 00 00", tt.first)
 		r.wantIn(tt.partition, tt.position)
+		if allowed := s.heads.Overwrite == state.Heads.Overwrite; allowed != (tt.partition == 1) {
+			t.Errorf("what ALLOW OVERWRITE set is %+v", s.heads.Overwrite)
+		}
 		if got := r.page(configPage, 0)[3]; got != byte(tt.partition) {
 			t.Errorf("active partition of mode page 10h = %d, want %d", got, tt.partition)
 		}
@@ -266,7 +270,7 @@ func TestPartitionPageRefuses(t *testing.T) {
 		"11 0e 03 01 1c 03 09 00 0001 0001 0000 0000": "5/26/00",             // nobody says how
 		"11 0e 03 01 3c 03 09 00 ffff ffff 0000 0000": "5/26/00",             // the rest twice
 		"11 0e 03 01 3c 03 09 00 0400 0100 0000 0000": "5/26/00",             // 1.28 TB
-		"11 0e 03 01 3c 03 0f 00 fffe 0100 0000 0000": "5/26/00",             // 10^15 does not overflow
+		"11 0e 03 01 3c 03 0f 00 0000 2800 0000 0000": "5/26/00",             // 10^15 does not overflow
 		"11 0e 03 01 38 03 09 00 0001 0001 0000 0000": "5/26/00 param[8].2",  // POFM
 		"11 0e 02 01 3c 03 09 00 0001 0001 0000 0000": "5/26/00 param[6].0",  // maximum
 		"11 0e 03 01 3d 03 09 00 0001 0001 0000 0000": "5/26/00 param[8].0",  // ADDP
