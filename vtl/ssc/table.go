@@ -23,6 +23,7 @@ var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
 		partitionCommands(),
+		verifyCommands(),
 	)...)
 })
 
