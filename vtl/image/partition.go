@@ -48,7 +48,7 @@ func (m *Meta) checkPartitions() error {
 	return nil
 }
 
-// layout is checked against before SetMeta: only Format divides a tape.
+// sameLayout holds for SetMeta: only Format divides a tape.
 func (m *Meta) sameLayout(other *Meta) error {
 	if m.CapacityBytes != other.CapacityBytes || !slices.Equal(m.Partitions, other.Partitions) {
 		return errors.New("only a format changes the partitions of a tape")
