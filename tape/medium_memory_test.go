@@ -109,3 +109,8 @@ func (r *reel) SetMeta(change func(*ssc.Meta)) error {
 func (r *reel) Partitions() int { return 1 }
 
 func (r *reel) Partition(int) ssc.Partition { return r }
+
+func (r *reel) Format([]int64) error {
+	r.objects = nil
+	return r.writeErr
+}

@@ -16,7 +16,7 @@ import (
 // open it finds it as after a power cycle.
 type Drive struct {
 	server  *ssc.Server
-	tape    *image.Tape // in the drive; nil: none
+	tape    *image.Cartridge // in the drive; nil: none
 	store   *Store
 	key     driveKey
 	observe bool
@@ -102,7 +102,7 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 
 // openTape opens a cartridge of the library and checks that it is the one its directory says: a mixup
 // of directories would write one tape's data to another.
-func openTape(l *Library, barcode string, readonly bool) (*image.Tape, error) {
+func openTape(l *Library, barcode string, readonly bool) (*image.Cartridge, error) {
 	dir := l.tapeDir(barcode)
 	tape, err := image.Open(dir, readonly)
 	if err != nil {

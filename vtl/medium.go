@@ -6,12 +6,9 @@ import (
 )
 
 // medium is an image as the drive's device server wants it.
-type medium struct{ *image.Tape }
+type medium struct{ *image.Cartridge }
 
 var _ ssc.Medium = medium{}
 
-// Partitions is 1.
-func (m medium) Partitions() int { return 1 }
-
-// Partition gives the only one.
-func (m medium) Partition(int) ssc.Partition { return m.Tape }
+// Partition gives partition n, counted from 0.
+func (m medium) Partition(n int) ssc.Partition { return m.Cartridge.Partition(n) }

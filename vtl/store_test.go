@@ -55,7 +55,7 @@ func writeTape(t testing.TB, l *Library, barcode string) {
 	t.Helper()
 	tape, err := image.Open(l.tapeDir(barcode), false)
 	if err == nil {
-		err = errors.Join(tape.WriteBlock(0, []byte("data")), tape.Close())
+		err = errors.Join(tape.Partition(0).WriteBlock(0, []byte("data")), tape.Close())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func benchTape(b *testing.B) *Tape { return open(b, create(b, 0), false) }
+func benchTape(b *testing.B) only { return open(b, create(b, 0), false) }
 
 var benchSizes = []int{512, 64 << 10, 256 << 10, 1 << 20}
 
@@ -75,7 +75,7 @@ func BenchmarkOpenFile(b *testing.B) {
 	for _, file := range []int64{1, 5_000, 9_999} {
 		b.Run(fmt.Sprint(file), func(b *testing.B) {
 			for b.Loop() {
-				again := open(b, tape.dir, true)
+				again := open(b, tape.Tape.dir, true)
 				mark, ok := again.FilemarkAddress(file - 1)
 				if !ok {
 					b.Fatal("no such file")
@@ -102,7 +102,7 @@ func BenchmarkRebuild(b *testing.B) {
 				if err := os.Remove(tape.file(indexName)); err != nil {
 					b.Fatal(err)
 				}
-				closeTape(b, open(b, tape.dir, false))
+				closeTape(b, open(b, tape.Tape.dir, false))
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,14 +72,26 @@ func writeMeta(dir string, m Meta) error {
 	if err != nil {
 		return err
 	}
-	return state.WriteFile(filepath.Join(dir, metaName), data, filePerm)
+	name := metaName
+	if formatting(dir) { // one that failed half-way: that file is the memory then
+		name = formatName
+	}
+	return state.WriteFile(filepath.Join(dir, name), data, filePerm)
 }
 
-// UsedBytes is how much of the tape in dir is written, without opening it: the size of its file.
+// UsedBytes is how much of the cartridge in dir is written, without opening it: the size of its
+// partitions' files.
 func UsedBytes(dir string) (int64, error) {
-	info, err := os.Stat(filepath.Join(dir, dataName))
-	if err != nil {
-		return 0, err
+	used := int64(0)
+	for n := range MaxPartitions {
+		info, err := os.Stat(filepath.Join(dir, dataFile(n)))
+		if n > 0 && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		used += info.Size()
 	}
-	return info.Size(), nil
+	return used, nil
 }

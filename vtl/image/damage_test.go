@@ -33,7 +33,7 @@ func filled(t testing.TB, blocks [][]byte) string {
 
 // readAll checks that every object reads as it was written or as an error, and gives how many blocks
 // read well.
-func readAll(t *testing.T, tape *Tape, want [][]byte) (good int) {
+func readAll(t *testing.T, tape only, want [][]byte) (good int) {
 	t.Helper()
 	buf := make([]byte, 64)
 	for lba := range tape.Objects() {

@@ -11,8 +11,10 @@
 // together from 0 at the beginning of the tape; the address of the end of data is the number of
 // objects. Writing anywhere loses everything behind it.
 //
+// A cartridge that Format divided has a file, an `index-N` and a `crc-N` for every further partition.
+//
 // Compression and encryption are the drive's: it stores what it made of a block as an envelope.
 //
-// Limits: one partition; a block holds 1 to 16,777,215 bytes. A Tape is for one goroutine and takes
-// no lock: the caller holds the lock of the drive that the cartridge is in.
+// Limits: four partitions; a block holds 1 to 16,777,215 bytes. A Cartridge is for one goroutine and
+// takes no lock: the caller holds the lock of the drive that the cartridge is in.
 package image

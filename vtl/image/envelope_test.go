@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func putEnvelope(t testing.TB, tape *Tape, p []byte) {
+func putEnvelope(t testing.TB, tape only, p []byte) {
 	t.Helper()
 	if err := tape.WriteEnvelope(tape.Objects(), p); err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func BenchmarkSeekEnvelopes(b *testing.B) {
 		}
 	}
 	closeTape(b, tape)
-	again := open(b, tape.dir, true)
+	again := open(b, tape.Tape.dir, true)
 	i := 0
 	for b.Loop() {
 		if _, err := again.ReadBlock(int64(i*7907%100_000), p); err != nil {

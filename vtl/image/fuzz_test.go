@@ -13,7 +13,7 @@ import (
 // never make that fail otherwise than with an error.
 func walkAll(t *testing.T, dir string, data []byte) {
 	for _, readonly := range []bool{true, false} {
-		tape, err := Open(dir, readonly)
+		tape, err := openOnly(dir, readonly)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func walkAll(t *testing.T, dir string, data []byte) {
 	}
 }
 
-func lookAround(t *testing.T, tape *Tape) {
+func lookAround(t *testing.T, tape only) {
 	buf := make([]byte, 100)
 	objects := min(tape.Objects(), 3000)
 	for lba := range objects {

@@ -20,7 +20,7 @@ import (
 
 // The files of a cartridge's directory.
 const (
-	dataName  = "partition-0.tap"
+	dataName  = "partition-0.tap" // of the first partition; see dataFile
 	metaName  = "meta.json"
 	indexName = "index"
 	crcName   = "crc"
@@ -48,7 +48,9 @@ type Meta struct {
 	LifetimeReadBytes    int64
 	Cleaning             bool    // a cleaning cartridge: it has no tape to write on
 	CleaningsLeft        int64   // of a cleaning cartridge
-	Partitions           []int64 // capacity of each partition in bytes, when there is more than one
+	Partitions           []int64 // capacity of each partition in bytes, when there is more than one; Format sets it
+	PersistentProtect    bool    // a host asked for write protection until it takes it back (PERSWP)
+	PermanentProtect     bool    // a host asked for write protection for ever (PRMWP)
 	Usage                Usage
 	Attributes           []Attribute // MAM attributes that were written, by ascending ID
 }
@@ -146,6 +148,8 @@ type metaFile struct {
 	Cleaning             bool            `json:"cleaning"`
 	CleaningsLeft        int64           `json:"cleanings_left"`
 	Partitions           []int64         `json:"partitions"` // capacities in bytes
+	PersistentProtect    bool            `json:"persistent_write_protect"`
+	PermanentProtect     bool            `json:"permanent_write_protect"`
 	Usage                Usage           `json:"usage"`
 	Attributes           []attributeFile `json:"attributes"`
 }
@@ -168,7 +172,8 @@ func encodeMeta(m Meta) ([]byte, error) {
 		WriteProtect: m.WriteProtect, WORM: m.WORM, LoadCount: m.LoadCount,
 		LifetimeWrittenBytes: m.LifetimeWrittenBytes, LifetimeReadBytes: m.LifetimeReadBytes,
 		Cleaning: m.Cleaning, CleaningsLeft: m.CleaningsLeft, Usage: m.Usage,
-		Partitions: append([]int64{}, m.Partitions...),
+		Partitions:        append([]int64{}, m.Partitions...),
+		PersistentProtect: m.PersistentProtect, PermanentProtect: m.PermanentProtect,
 		Attributes: make([]attributeFile, 0, len(m.Attributes)),
 	}
 	if err := m.check(); err != nil {
@@ -229,6 +234,7 @@ func (f metaFile) meta() (Meta, error) {
 		WriteProtect: f.WriteProtect, WORM: f.WORM, LoadCount: f.LoadCount,
 		LifetimeWrittenBytes: f.LifetimeWrittenBytes, LifetimeReadBytes: f.LifetimeReadBytes,
 		Cleaning: f.Cleaning, CleaningsLeft: f.CleaningsLeft, Partitions: f.Partitions, Usage: f.Usage,
+		PersistentProtect: f.PersistentProtect, PermanentProtect: f.PermanentProtect,
 	}
 	density, err := hex.DecodeString(f.DensityCode)
 	if err != nil || len(density) != 1 {
@@ -286,6 +292,9 @@ func (m *Meta) check() error {
 	case m.LoadCount < 0 || m.LifetimeWrittenBytes < 0 || m.LifetimeReadBytes < 0 || m.CleaningsLeft < 0 || m.Usage.negative():
 		return errors.New("a counter is negative")
 	}
+	if err := m.checkPartitions(); err != nil {
+		return err
+	}
 	return checkAttributes(m.Attributes)
 }
 
@@ -335,8 +344,12 @@ func newMeta(s Spec, now time.Time) (Meta, error) {
 // ReadMeta reads the memory of the cartridge in dir without opening the tape. A missing or damaged
 // meta.json gives errcode.ImageDamaged, one of a newer program errcode.ImageNewer.
 func ReadMeta(dir string) (Meta, error) {
-	path := filepath.Join(dir, metaName)
+	path := filepath.Join(dir, formatName) // a format that was begun is what counts
 	data, err := readBounded(path, maxMetaBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		path = filepath.Join(dir, metaName)
+		data, err = readBounded(path, maxMetaBytes)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Meta{}, missingMeta(dir, path)
 	}
@@ -367,6 +380,9 @@ func missingMeta(dir, path string) error {
 func UpdateMeta(dir string, change func(*Meta)) error {
 	m, err := ReadMeta(dir)
 	if err != nil {
+		return err
+	}
+	if err := finishFormat(dir, m); err != nil {
 		return err
 	}
 	change(&m)

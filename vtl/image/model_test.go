@@ -15,7 +15,7 @@ type model struct {
 	t       *rapid.T
 	root    string
 	dir     string
-	tape    *Tape
+	tape    only
 	records [][]byte
 	synced  int // records that survive a power cut
 	least   int // the fewest there were since the last Sync
@@ -39,7 +39,7 @@ func (m *model) newDir() string {
 	m.must(err)
 	dir = filepath.Join(dir, "V00001L8")
 	m.must(Create(dir, Spec{Barcode: "V00001L8", Generation: "LTO-5"}))
-	m.tape, err = Open(dir, false)
+	m.tape, err = openOnly(dir, false)
 	m.must(err)
 	return dir
 }
@@ -108,7 +108,7 @@ func (m *model) reopen(*rapid.T) {
 }
 
 func (m *model) open() {
-	tape, err := Open(m.dir, false)
+	tape, err := openOnly(m.dir, false)
 	m.must(err)
 	m.tape = tape
 	if err := tape.Damaged(); err != nil {

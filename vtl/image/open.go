@@ -10,27 +10,22 @@ import (
 	"calypso/sys/errcode"
 )
 
-// Open opens the cartridge in dir. It takes no lock: the caller holds that of the drive. With a
-// valid index no data is read; else the words of the file are walked from the last place that the
-// index is right about. A record that a killed writer left incomplete at the end is cut off, or
-// ignored when readonly. Damage is not an error of Open but of reading the place: see Damaged.
-//
-// Errors: fs.ErrNotExist without dir; errcode.ImageDamaged when a file of it is missing or meta.json
-// cannot be used; errcode.ImageNewer.
-func Open(dir string, readonly bool) (*Tape, error) {
-	meta, err := ReadMeta(dir)
+// openTape opens partition n of the cartridge in dir. With a valid index no data is read; else the
+// words of the file are walked from the last place that the index is right about. A record that a
+// killed writer left incomplete at the end is cut off, or ignored when readonly. Damage is not an
+// error of openTape but of reading the place: see Damaged.
+func openTape(dir string, n int, memory *memory, readonly bool) (*Tape, error) {
+	t := &Tape{memory: memory, number: n, capacity: memory.meta.capacityOf(n), dir: dir,
+		path: filepath.Join(dir, dataFile(n)), readonly: readonly}
+	err := t.openData()
 	if err != nil {
-		return nil, err
-	}
-	t := &Tape{dir: dir, path: filepath.Join(dir, dataName), readonly: readonly, meta: meta}
-	if err := t.openData(); err != nil {
 		return nil, err
 	}
 	if t.crc, err = openCRC(t.file(crcName), readonly); err == nil {
 		err = t.orient()
 	}
 	if err != nil {
-		return nil, errors.Join(err, t.crc.close(), t.f.Close())
+		return nil, errors.Join(err, t.drop())
 	}
 	return t, nil
 }

@@ -65,9 +65,23 @@ func create(t testing.TB, capacity int64) string {
 	return dir
 }
 
-func open(t testing.TB, dir string, readonly bool) *Tape {
+// only is a cartridge with the one partition that most tests want.
+type only struct {
+	*Cartridge
+	*Tape
+}
+
+func openOnly(dir string, readonly bool) (only, error) {
+	c, err := Open(dir, readonly)
+	if err != nil {
+		return only{}, err
+	}
+	return only{c, c.Partition(0)}, nil
+}
+
+func open(t testing.TB, dir string, readonly bool) only {
 	t.Helper()
-	tape, err := Open(dir, readonly)
+	tape, err := openOnly(dir, readonly)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +89,7 @@ func open(t testing.TB, dir string, readonly bool) *Tape {
 }
 
 // put appends blocks; nil is a filemark.
-func put(t testing.TB, tape *Tape, blocks ...[]byte) {
+func put(t testing.TB, tape only, blocks ...[]byte) {
 	t.Helper()
 	for _, b := range blocks {
 		var err error
@@ -90,7 +104,7 @@ func put(t testing.TB, tape *Tape, blocks ...[]byte) {
 	}
 }
 
-func closeTape(t testing.TB, tape *Tape) {
+func closeTape(t testing.TB, tape only) {
 	t.Helper()
 	if err := tape.Close(); err != nil {
 		t.Fatal(err)

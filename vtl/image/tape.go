@@ -4,17 +4,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-
-	"calypso/sys/errcode"
 )
 
-// Tape is an open cartridge. It is for one goroutine.
+// Tape is one partition of an open cartridge. It is for one goroutine, as is the cartridge.
 type Tape struct {
+	*memory          // of the cartridge, whose counters the tape keeps up to date
+	number    int    // of the partition
+	capacity  int64  // in bytes
 	dir, path string // path is that of the data file
 	f         *os.File
 	readonly  bool
-	meta      Meta
-	metaDirty bool // counters that are not in meta.json yet
 
 	chain  chain
 	broken *broken // the first object that cannot be passed, if there is one
@@ -60,7 +59,7 @@ func (t *Tape) Filemarks() int64 { return t.chain.filemarks }
 func (t *Tape) UsedBytes() int64 { return t.chain.end }
 
 // CapacityBytes is what can be used.
-func (t *Tape) CapacityBytes() int64 { return t.meta.CapacityBytes }
+func (t *Tape) CapacityBytes() int64 { return t.capacity }
 
 // The room behind early warning. A host needs it to end an archive in order: for the manifest of one
 // with many members it is megabytes. Cartridges made small for tests give a quarter.
@@ -72,29 +71,8 @@ const (
 
 // EarlyWarningBytes is the value of UsedBytes from which on a drive gives early warning.
 func (t *Tape) EarlyWarningBytes() int64 {
-	capacity := t.meta.CapacityBytes
-	room := min(max(capacity/warningShare, warningLeast), warningMost, capacity/4)
-	return capacity - room
-}
-
-// Meta is a copy of the cartridge's memory with the counters up to date.
-func (t *Tape) Meta() Meta { return t.meta.clone() }
-
-// SetMeta changes the cartridge's memory, durably. When it fails the memory is as before.
-func (t *Tape) SetMeta(change func(*Meta)) error {
-	if t.readonly {
-		return ErrReadOnly
-	}
-	m := t.meta.clone()
-	change(&m)
-	if err := m.check(); err != nil {
-		return errcode.New(errcode.Internal, t.dir, "cartridge memory: %w", err)
-	}
-	if err := writeMeta(t.dir, m); err != nil {
-		return err
-	}
-	t.meta, t.metaDirty = m.clone(), false
-	return nil
+	room := min(max(t.capacity/warningShare, warningLeast), warningMost, t.capacity/4)
+	return t.capacity - room
 }
 
 // Damaged is the error of reading the first object that cannot be passed, when damage hides the rest
@@ -112,8 +90,8 @@ func (t *Tape) brokenError(lba int64) error {
 	return t.damage(lba, b.place.off, "%s at block %d", b.why, b.place.lba)
 }
 
-// Sync makes all that was written durable.
-func (t *Tape) Sync() error {
+// sync makes all that was written durable.
+func (t *Tape) sync() error {
 	if !t.dirty {
 		return nil
 	}
@@ -133,26 +111,27 @@ func (t *Tape) Sync() error {
 	return nil
 }
 
-// Close makes everything durable and saves the sidecars. The tape is closed whatever it returns.
-func (t *Tape) Close() error {
-	err := t.finish()
-	return errors.Join(err, t.crc.close(), t.f.Close())
-}
-
+// finish makes everything durable and saves the sidecars.
 func (t *Tape) finish() error {
 	if t.readonly {
 		return nil
 	}
-	if err := t.Sync(); err != nil {
+	if err := t.sync(); err != nil {
 		return err
 	}
 	// A cache that cannot be saved, on a full disk, does not keep a cartridge in the drive: what is on
 	// disk is found to be out of date and rebuilt.
 	_ = t.saveIndex()
-	if !t.metaDirty {
-		return nil
-	}
-	return writeMeta(t.dir, t.meta)
+	return nil
 }
 
-func (t *Tape) file(name string) string { return filepath.Join(t.dir, name) }
+// drop closes the files and saves nothing.
+func (t *Tape) drop() error {
+	if t.f == nil { // blankTapes
+		return nil
+	}
+	return errors.Join(t.crc.close(), t.f.Close())
+}
+
+// file is the path of a sidecar. Those of the first partition have the plain name.
+func (t *Tape) file(name string) string { return filepath.Join(t.dir, sidecarName(name, t.number)) }

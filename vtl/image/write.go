@@ -51,7 +51,7 @@ func (t *Tape) WriteFilemarks(lba, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	if n < 0 || n > t.meta.CapacityBytes/wordSize {
+	if n < 0 || n > t.capacity/wordSize {
 		return fmt.Errorf("write %d filemarks: %w", n, ErrFull)
 	}
 	if err := t.startWrite(lba, n*wordSize); err != nil {
@@ -94,7 +94,7 @@ func (t *Tape) startWrite(lba, need int64) error {
 			return err
 		}
 	}
-	if t.chain.end+need > t.meta.CapacityBytes {
+	if t.chain.end+need > t.capacity {
 		return fmt.Errorf("write at block %d: %w", lba, ErrFull)
 	}
 	// Before the block, so that a disk too full for the checksums refuses the block as well.

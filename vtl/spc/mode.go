@@ -13,6 +13,7 @@ type ModePage struct {
 	Savable       bool   // the PS bit: MODE SELECT with SP keeps it over a power cycle
 	Default       []byte // what follows the page header
 	Changeable    []byte // a 1 for each bit that MODE SELECT may change; same length as Default
+	Status        []byte // a 1 for each bit that the device sets by itself: neither saved nor reset; nil: none
 }
 
 // Modes are the mode pages of a device with their values.
@@ -40,7 +41,7 @@ func NewModes(pages ...ModePage) *Modes {
 // Reset is what a power cycle does: saved values where there are any, else the defaults.
 func (m *Modes) Reset() {
 	for i := range m.pages {
-		m.current[i] = bytes.Clone(m.stored(i))
+		m.current[i] = m.pages[i].withStatus(m.stored(i), m.current[i])
 	}
 }
 
@@ -69,6 +70,15 @@ func (m *Modes) index(code, subpage byte) int {
 	return -1
 }
 
+// withStatus is a copy of value with the status bits of from, which may be nil.
+func (p ModePage) withStatus(value, from []byte) []byte {
+	b := bytes.Clone(value)
+	for i := range min(len(p.Status), len(from)) {
+		b[i] = b[i]&^p.Status[i] | from[i]&p.Status[i]
+	}
+	return b
+}
+
 func (m *Modes) savable() bool {
 	for _, p := range m.pages {
 		if p.Savable {
@@ -82,7 +92,7 @@ func (m *Modes) savable() bool {
 func (m *Modes) save() {
 	for i, p := range m.pages {
 		if p.Savable {
-			m.saved[i] = bytes.Clone(m.current[i])
+			m.saved[i] = p.withStatus(m.current[i], p.Default)
 		}
 	}
 }

@@ -57,6 +57,15 @@ func (m *Modes) Apply(s *Selection) (changed bool) {
 	return changed
 }
 
+// Selected is the body that a page will have after Apply, to be checked first; nil when there is no
+// such page.
+func (m *Modes) Selected(s *Selection, code, subpage byte) []byte {
+	if i := m.index(code, subpage); i >= 0 {
+		return s.current[i]
+	}
+	return nil
+}
+
 func selectLength(c *Call) int {
 	if c.CDB[0] == scsi.OpModeSelect6 {
 		return int(c.CDB[4])
@@ -191,5 +200,5 @@ func (m *Modes) Restore(values []ModeValue) {
 
 // fits says whether b is a value the page could have come to.
 func (p ModePage) fits(b []byte) bool {
-	return len(b) == len(p.Default) && p.change(bytes.Clone(p.Default), b, 0) == nil
+	return len(b) == len(p.Default) && p.change(p.withStatus(p.Default, b), b, 0) == nil
 }

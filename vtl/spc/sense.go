@@ -17,6 +17,7 @@ const (
 	EndOfPartition           scsi.ASC = 0x0002
 	BeginningOfPartition     scsi.ASC = 0x0004
 	EndOfData                scsi.ASC = 0x0005
+	ProgrammableEarlyWarning scsi.ASC = 0x0007
 	InitializingRequired     scsi.ASC = 0x0402
 	WriteFault               scsi.ASC = 0x0C00
 	UnrecoveredRead          scsi.ASC = 0x1100
@@ -28,6 +29,10 @@ const (
 	InvalidFieldInParameters scsi.ASC = 0x2600
 	InvalidRelease           scsi.ASC = 0x2604
 	WriteProtected           scsi.ASC = 0x2700
+	SoftwareWriteProtected   scsi.ASC = 0x2702
+	AssociatedWriteProtected scsi.ASC = 0x2703
+	PersistentWriteProtected scsi.ASC = 0x2704
+	PermanentWriteProtected  scsi.ASC = 0x2705
 	MediumChanged            scsi.ASC = 0x2800
 	ImportExportAccessed     scsi.ASC = 0x2801
 	PowerOn                  scsi.ASC = 0x2900
@@ -39,8 +44,11 @@ const (
 	IncompatibleMedium       scsi.ASC = 0x3000
 	CannotWriteFormat        scsi.ASC = 0x3005
 	WORMOverwrite            scsi.ASC = 0x300C
+	FormatFailed             scsi.ASC = 0x3101
 	SavingNotSupported       scsi.ASC = 0x3900
 	MediumNotPresent         scsi.ASC = 0x3A00
+	SequentialPositioning    scsi.ASC = 0x3B00
+	PastBeginning            scsi.ASC = 0x3B0C
 	DestinationFull          scsi.ASC = 0x3B0D
 	SourceEmpty              scsi.ASC = 0x3B0E
 	InternalTargetFailure    scsi.ASC = 0x4400

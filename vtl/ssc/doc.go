@@ -19,10 +19,20 @@
 //   - Early warning is reported by every WRITE and WRITE FILEMARKS that ends at or behind it.
 //   - A cartridge that the drive cannot read stays in it, not ready, 2/30/00; one that it can only
 //     read refuses writes with 7/30/05.
+//   - REWIND stays in the active partition, LOAD goes to the first one.
+//   - SDP and FDP of the medium partition page make equal partitions; IDP gives each what was asked
+//     for, the least being a pair of wraps, and what nobody asked for is lost. Only FORMAT MEDIUM
+//     divides a tape (POFM is always one), and never a WORM one.
+//   - Programmable early warning is reported by the write that gets into its zone, once; READ POSITION
+//     says BPEW in the zone and behind it.
+//   - A WORM cartridge takes data at its end. The filemarks there may be overwritten but for the
+//     first (medium configuration page: filemark restrictions 02h), blocks may not, be they labels. In
+//     append-only mode the same holds until ALLOW OVERWRITE; what is refused is 7/30/0C.
+//   - SEW of the device configuration page is done, REW is not: early warning is for writes. WTRE is
+//     accepted and means nothing, for no cartridge is found to be tampered with.
 //
 // A drive compresses only when it is told to (Config.Compression, mode page 0Fh), and encrypts with
 // AES-256-GCM (SECURITY PROTOCOL OUT). Blocks that it changed are stored as envelopes.
 //
-// Limits: one partition, setmarks and the obsolete forms are refused. A WORM cartridge takes data at
-// its end only.
+// Limits: setmarks and the obsolete forms are refused.
 package ssc

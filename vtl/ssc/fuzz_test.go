@@ -20,17 +20,22 @@ func FuzzExec(f *testing.F) {
 	f.Add([]byte{0x91, 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
 	f.Add([]byte{0x92, 8, 0, 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
 	f.Add([]byte{0x8D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0}, []byte{0, 0, 0, 6, 8, 1, 1, 0, 1, 'A'}, uint8(0))
+	f.Add([]byte{0x04, 0, 1, 0, 0, 0}, []byte{}, uint8(0))
+	f.Add([]byte{0x2B, 2, 0, 0, 0, 0, 1, 0, 1, 0}, []byte{}, uint8(0))
+	f.Add([]byte{0x34, 8, 0, 0, 0, 0, 0, 0, 32, 0}, []byte{}, uint8(32))
+	f.Add([]byte{0x82, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
+	f.Add([]byte{0x15, 0x10, 0, 0, 20, 0}, []byte{0, 0, 0x10, 0, 0x11, 0x0E, 3, 1, 0x3C, 3, 9, 0, 0, 1, 0xFF, 0xFF, 0, 0, 0, 0}, uint8(0))
 	for _, op := range []byte{0x00, 0x03, 0x05, 0x12, 0x1A, 0x1B, 0x1C, 0x1D, 0x34, 0x5A, 0x5E, 0x8C, 0xA0, 0xA3, 0xA4} {
 		f.Add(append([]byte{op}, make([]byte, 15)...), []byte{}, uint8(255))
 		f.Add(append([]byte{op, 0, 0, 0, 255}, make([]byte, 1)...), []byte{}, uint8(10))
 	}
 	f.Fuzz(func(t *testing.T, cdb, out []byte, room uint8) {
-		for _, medium := range []*memoryTape{nil, tapeOf("5a|3||b")} {
+		for _, medium := range []*memoryTape{nil, tapeOf("5a|3||b"), dividedTape("5a|3||b", "x|")} {
 			r := newRig(t, medium)
 			r.s.blockLength = 1
 			r.s.position = int64(room) % 4 % max(1, r.objects()+1)
 			fuzzOne(t, r.s, cdb, out, int(room))
-			if at := r.s.position; at < 0 || at > r.objects() {
+			if at := r.s.position; at < 0 || r.s.tape != nil && at > r.s.tape.Objects() {
 				t.Errorf("% x: position %d of %d", cdb, at, r.objects())
 			}
 		}
@@ -74,13 +79,14 @@ func FuzzState(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good)
+	f.Add([]byte(`{"loaded":true,"position":1,"barcode":"V00001L8","heads":{"partition":1,"allow_overwrite":{"kind":1,"partition":1,"object":1}}}`))
 	f.Add([]byte(`{"loaded":true,"position":-9223372036854775808,"block_length_bytes":99999999999,"barcode":"V00001L8"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var state State
 		if json.Unmarshal(text, &state) != nil {
 			return
 		}
-		s, err := New(Config{Generation: "LTO-8", State: &state}, tapeOf("5a|3"))
+		s, err := New(Config{Generation: "LTO-8", State: &state}, dividedTape("5a|3", "x"))
 		if err != nil {
 			t.Fatal(err)
 		}

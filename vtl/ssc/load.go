@@ -12,17 +12,17 @@ import (
 func (s *Server) place(m Medium) {
 	s.medium, s.memory, s.format, s.barcode = m, Meta{}, generation{}, ""
 	s.loaded, s.held, s.unfit, s.unsynced = false, false, false, false
-	s.position, s.traffic = 0, Traffic{}
+	s.traffic = Traffic{}
 	if m == nil {
-		s.tape = nil
+		s.thread()
 		return
 	}
-	s.tape = m.Partition(0)
 	s.memory = m.Meta()
 	s.barcode = s.memory.Barcode
 	format, known := lookupGeneration(s.memory.Generation)
 	s.format = format
 	s.unfit = !known || !s.drive.canRead(format)
+	s.thread()
 }
 
 // Insert is the robot's hand: it puts a cartridge into the empty drive, which loads it. barcode is
@@ -48,7 +48,8 @@ func (s *Server) Insert(m Medium, barcode string) error {
 // load threads the cartridge and books the load in its memory.
 func (s *Server) load(barcode string) error {
 	s.loaded, s.held = true, false
-	s.position, s.traffic = 0, Traffic{}
+	s.traffic = Traffic{}
+	s.thread()
 	return s.setMemory(func(m *Meta) {
 		if m.LoadCount == 0 && barcode != "" {
 			putAttribute(m, Attribute{ID: barcodeID, Format: formatASCII, Value: spc.PadASCII(barcode, 32)})
@@ -73,8 +74,9 @@ func (s *Server) unload() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	s.loaded, s.position = false, 0
+	s.loaded = false
 	s.protect.demount()
+	s.thread()
 	return nil
 }
 
@@ -126,7 +128,7 @@ func (s *Server) loadCommand() error {
 		if err := s.flush(); err != nil {
 			return err
 		}
-		s.position = 0
+		s.enter(0)
 		return nil
 	}
 	s.attentions.AddOthers(s.call.Nexus, spc.MediumChanged)

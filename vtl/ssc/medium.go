@@ -24,6 +24,9 @@ type Medium interface {
 	Sync() error                      // all that was written survives a power cut
 	Meta() Meta                       // a copy of the cartridge memory
 	SetMeta(change func(*Meta)) error // changes it durably
+	// Format makes the cartridge blank with a partition for each capacity in bytes, durably; nil and one
+	// are the whole tape. What Partition gave before is void.
+	Format(capacities []int64) error
 }
 
 // Partition is one tape of a cartridge. Logical objects are counted from 0 at its beginning; object

@@ -14,6 +14,7 @@ type memoryTape struct {
 	capacity int64
 	warning  int64
 	meta     Meta
+	others   []*memoryTape // partitions besides this one, which is the first
 
 	synced   int // how many objects are durable
 	bad      map[int64]bool
@@ -39,7 +40,7 @@ func newTape() *memoryTape {
 		capacity: 1 << 40,
 		warning:  1 << 39,
 		meta: Meta{Barcode: "V00001L8", Generation: "LTO-8", MediumSerial: "SN12345678",
-			Manufacturer: "CALYPSO", ManufactureDate: "20250102", LoadCount: 1},
+			Manufacturer: "CALYPSO", ManufactureDate: "20250102", LoadCount: 1, CapacityBytes: 1 << 40},
 	}
 }
 
@@ -201,6 +202,31 @@ func (m *memoryTape) picture() string {
 	return string(b)
 }
 
-func (m *memoryTape) Partitions() int { return 1 }
+func (m *memoryTape) Partitions() int { return 1 + len(m.others) }
 
-func (m *memoryTape) Partition(int) Partition { return m }
+func (m *memoryTape) Partition(n int) Partition { return m.partition(n) }
+
+func (m *memoryTape) partition(n int) *memoryTape {
+	if n == 0 {
+		return m
+	}
+	return m.others[n-1]
+}
+
+func (m *memoryTape) Format(capacities []int64) error {
+	if m.writeErr != nil {
+		return m.writeErr
+	}
+	if len(capacities) == 0 {
+		capacities = []int64{m.meta.CapacityBytes}
+	}
+	m.objects, m.others, m.meta.Partitions = nil, nil, capacities
+	for i, capacity := range capacities {
+		if i > 0 {
+			m.others = append(m.others, &memoryTape{})
+		}
+		p := m.partition(i)
+		p.capacity, p.warning = capacity, capacity/2
+	}
+	return nil
+}

@@ -13,7 +13,7 @@ const (
 
 // newModes are the mode pages of the drive. The bytes are those of an LTO-9 drive where they mean the
 // same here; next to each group of bytes stands what it is (SSC-5).
-func newModes() *spc.Modes {
+func newModes(drive generation) *spc.Modes {
 	return spc.NewModes(
 		recoveryPage, spc.DisconnectPage(), spc.ControlPage(true), spc.ControlExtensionPage(),
 		spc.ModePage{
@@ -42,8 +42,11 @@ func newModes() *spc.Modes {
 				0x01, // select data compression algorithm: on
 				0x08, // rewind on reset: to the beginning of partition 0
 			},
-			Changeable: []byte{4: 0xFF, 5: 0xFF, 12: 0x01, 13: 0},
+			Changeable: []byte{4: 0xFF, 5: 0xFF, 8: 0x0C, 12: 0x01, 13: 0xC0 | associatedWP | persistentWP | permanentWP},
+			Status:     []byte{1: 0xFF, 13: associatedWP | persistentWP | permanentWP},
 		},
+		configExtension(),
+		partitionPage(drive),
 		spc.PowerPage(), exceptionsPage, mediumPage,
 	)
 }
@@ -93,7 +96,7 @@ func (s *Server) mediumType() byte {
 // drive can only read shows as write protected.
 func (s *Server) deviceSpecific() byte {
 	var b byte
-	if s.loaded && (s.memory.WriteProtect || !s.drive.canWrite(s.format)) {
+	if s.loaded && (s.memory.WriteProtect || !s.drive.canWrite(s.format) || s.softwareProtection() != 0) {
 		b |= 0x80
 	}
 	if s.buffered {
@@ -113,6 +116,9 @@ func (s *Server) modeSelect(_ context.Context, c *spc.Call) error {
 		return err
 	}
 	length, buffered := s.blockLength, s.buffered
+	if err := s.selectMedium(sel); err != nil {
+		return err
+	}
 	if d := sel.Descriptor; len(d) != 0 {
 		s.blockLength = descriptorBlockLength(d)
 	}

@@ -9,7 +9,18 @@ import (
 const (
 	page0F = "0f 0e c0 80 000000ff 000000ff 00000000"
 	page10 = "90 0e 00 00 00 00 012c 40 00 10 000000 01 08"
+
+	page1001      = "d0 01 001c 00 02 0000 00 0000000000000000000000000000000000000000000000"
+	page11        = "11 0e 03 00 1c 03 09 00 044b 0000 0000 0000" // of 1.1 TB
+	page11Default = "11 0e 03 00 1c 03 09 00 0000 0000 0000 0000"
 )
+
+// modeSense6 is the answer to MODE SENSE(6) with these pages, from a drive with an LTO-8 cartridge.
+func modeSense6(t testing.TB, pages string) []byte {
+	b := unhex(t, "00 88 10 08 5e000000 00000000"+pages)
+	b[0] = byte(len(b) - 1)
+	return b
+}
 
 func TestModeSense(t *testing.T) {
 	tests := []struct {
@@ -17,18 +28,18 @@ func TestModeSense(t *testing.T) {
 	}{
 		{"6: compression", "1A 00 0F 00 FF 00", "1b 88 10 08 5e000000 00000000" + page0F},
 		{"6: configuration", "1A 00 10 00 FF 00", "1b 88 10 08 5e000000 00000000" + page10},
-		{"6: all", "1A 00 3F 00 FF 00", "a7 88 10 08 5e000000 00000000" + allPages},
-		{"6: all with subpages", "1A 00 3F FF FF 00", "c7 88 10 08 5e000000 00000000" + page01 + page02 + page0A + page0A01 + page0F + page10 + page1A + page1C + page1D},
+		{"6: all", "1A 00 3F 00 FF 00", "b7 88 10 08 5e000000 00000000" + allPages},
+		{"6: all with subpages", "1A 00 3F FF FF 00", "f7 88 10 08 5e000000 00000000" + page01 + page02 + page0A + page0A01 + page0F + page10 + page1001 + page11 + page1A + page1C + page1D},
 		{"6: no block descriptor", "1A 08 0F 00 FF 00", "13 88 10 00" + page0F},
-		{"6: cut", "1A 00 3F 00 0C 00", "a7 88 10 08 5e000000 00000000"},
+		{"6: cut", "1A 00 3F 00 0C 00", "b7 88 10 08 5e000000 00000000"},
 		{"6: no room", "1A 00 3F 00 00 00", ""},
-		{"10: all", "5A 00 3F 00 00 00 00 00 FF 00", "00aa 88 10 00 00 0008 5e000000 00000000" + allPages},
+		{"10: all", "5A 00 3F 00 00 00 00 00 FF 00", "00ba 88 10 00 00 0008 5e000000 00000000" + allPages},
 		{"10: no block descriptor", "5A 18 10 00 00 00 00 00 FF 00", "0016 88 10 00 00 0000" + page10},
-		{"6: changeable", "1A 00 7F 00 FF 00", "a7 88 10 08 00000000 00ffffff" + none01 + none02 + changeable0A +
-			"0f 0e 80 00 00000000 00000000 00000000" + "90 0e 00 00 00 00 ffff 00 00 00 000000 01 00" +
-			page1A + changeable1C + none1D},
-		{"6: default", "1A 00 BF 00 FF 00", "a7 88 10 08 5e000000 00000000" + allPages},
-		{"6: saved, never saved", "1A 00 FF 00 FF 00", "a7 88 10 08 5e000000 00000000" + allPages},
+		{"6: changeable", "1A 00 7F 00 FF 00", "b7 88 10 08 00000000 00ffffff" + none01 + none02 + changeable0A +
+			"0f 0e 80 00 00000000 00000000 00000000" + "90 0e 00 00 00 00 ffff 00 00 0c 000000 01 c7" +
+			"11 0e 00 ff f8 00 0f 00 ffff ffff ffff ffff" + page1A + changeable1C + none1D},
+		{"6: default", "1A 00 BF 00 FF 00", "b7 88 10 08 5e000000 00000000" + defaultPages},
+		{"6: saved, never saved", "1A 00 FF 00 FF 00", "b7 88 10 08 5e000000 00000000" + defaultPages},
 	}
 	r := newRig(t, tapeOf("ab"))
 	for _, tt := range tests {
@@ -130,7 +141,7 @@ func TestModeSelect(t *testing.T) {
 			}
 			if tt.sense != "good" {
 				got, _ := r.exec("1A 00 3F 00 FF 00", nil, 255)
-				wantBytes(t, "after the refusal", got, unhex(t, "a7 88 10 08 5e000000 00000000"+allPages))
+				wantBytes(t, "after the refusal", got, modeSense6(t, allPages))
 			}
 		})
 	}

@@ -158,16 +158,18 @@ func (m *model) endWithout() string {
 // modelTest runs the same commands on a drive and on the model.
 type modelTest struct {
 	*rapid.T
-	r     *rig
-	model *model
+	r      *rig
+	model  *model // the active one of
+	models []*model
+	active int
 }
 
 func (mt *modelTest) compare(what, got, want string, data, wantData []byte) {
 	if got != want || !bytes.Equal(data, wantData) {
 		mt.T.Fatalf("%s = %s %q, want %s %q", what, got, data, want, wantData)
 	}
-	if mt.r.s.position != int64(mt.model.at) {
-		mt.T.Fatalf("%s leaves position %d, want %d", what, mt.r.s.position, mt.model.at)
+	if at := mt.r.s.heads.Partition; mt.r.s.position != int64(mt.model.at) || at != mt.active {
+		mt.T.Fatalf("%s leaves position %d of partition %d, want %d of %d", what, mt.r.s.position, at, mt.model.at, mt.active)
 	}
 }
 
@@ -281,12 +283,13 @@ func (mt *modelTest) setBlockLength(t *rapid.T) {
 
 // check compares the whole tape and what READ POSITION tells.
 func (mt *modelTest) check(*rapid.T) {
-	if len(mt.r.m.objects) != len(mt.model.objects) {
-		mt.T.Fatalf("%d objects on the tape, want %d", len(mt.r.m.objects), len(mt.model.objects))
+	objects := mt.r.m.partition(mt.active).objects
+	if len(objects) != len(mt.model.objects) {
+		mt.T.Fatalf("%d objects on the tape, want %d", len(objects), len(mt.model.objects))
 	}
 	file := 0
 	for i, o := range mt.model.objects {
-		got := mt.r.m.objects[i]
+		got := objects[i]
 		if got.mark != o.mark || !bytes.Equal(got.data, o.data) {
 			mt.T.Fatalf("object %d = %v, want %v", i, got, o)
 		}
@@ -305,7 +308,7 @@ func (mt *modelTest) check(*rapid.T) {
 	if mt.model.endIsNear() {
 		flags |= 0x41
 	}
-	if data[0] != flags || data[15] != byte(mt.model.at) || data[23] != byte(file) {
+	if data[0] != flags || data[7] != byte(mt.active) || data[15] != byte(mt.model.at) || data[23] != byte(file) {
 		mt.T.Fatalf("READ POSITION = % x, want flags %02x, object %d, file %d", data, flags, mt.model.at, file)
 	}
 }
@@ -315,7 +318,9 @@ func TestDriveIsATape(t *testing.T) {
 		m := newTape()
 		m.capacity = int64(draw(rt, "capacity", 20, 300))
 		m.warning = int64(draw(rt, "early warning", 1, int(m.capacity)))
-		mt := &modelTest{T: rt, r: newRig(t, m), model: &model{capacity: int(m.capacity), warning: int(m.warning)}}
+		m.meta.CapacityBytes = m.capacity
+		first := &model{capacity: int(m.capacity), warning: int(m.warning)}
+		mt := &modelTest{T: rt, r: newRig(t, m), model: first, models: []*model{first}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"":               mt.check,
 			"write variable": mt.writeVariable,
@@ -330,6 +335,9 @@ func TestDriveIsATape(t *testing.T) {
 			"rewind":         mt.rewind,
 			"erase":          mt.erase,
 			"block length":   mt.setBlockLength,
+			"partition":      mt.changePartition,
+			"partition too":  mt.changePartition,
+			"format":         mt.format,
 		})
 	})
 }

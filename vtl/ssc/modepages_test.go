@@ -16,7 +16,8 @@ const (
 	changeable1C = "1c 0a 04 00 00000000 ffffffff"
 	page1D       = "1d 1e 00 00 01 02 0000 00000000 00000000 00000000 00000000 00000000 00000000"
 	none1D       = "1d 1e 00 00 00 00 0000 00000000 00000000 00000000 00000000 00000000 00000000"
-	allPages     = page01 + page02 + page0A + page0F + page10 + page1A + page1C + page1D
+	allPages     = page01 + page02 + page0A + page0F + page10 + page11 + page1A + page1C + page1D
+	defaultPages = page01 + page02 + page0A + page0F + page10 + page11Default + page1A + page1C + page1D
 )
 
 // WORMM of the medium configuration page is that of the cartridge.

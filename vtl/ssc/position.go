@@ -17,16 +17,19 @@ func (s *Server) rewind(context.Context, *spc.Call) error {
 // locate10 is LOCATE(10) (SSC-5). BT asks for a device specific address, which on LTO drives is
 // the logical object number all the same: the Linux st driver sets it by default.
 func (s *Server) locate10(_ context.Context, c *spc.Call) error {
-	if c.Bit(1, 0x02) && c.CDB[8] != 0 {
-		return spc.BadCDB(8, -1)
+	if err := s.changePartition(c, 8); err != nil {
+		return err
 	}
 	return s.locateObject(uint64(c.U32(3)))
 }
 
 // locate16 is LOCATE(16) (SSC-5).
 func (s *Server) locate16(_ context.Context, c *spc.Call) error {
-	if c.Bit(1, 0x02) && c.CDB[3] != 0 {
-		return spc.BadCDB(3, -1)
+	if kind := c.CDB[1] >> 3; kind == 2 || kind > 3 {
+		return spc.BadCDB(1, 5)
+	}
+	if err := s.changePartition(c, 3); err != nil {
+		return err
 	}
 	switch c.CDB[1] >> 3 {
 	case 0:
@@ -72,7 +75,7 @@ func (s *Server) locateFile(n uint64) error {
 const (
 	atBeginning  = 0x80 // BOP
 	atEnd        = 0x40 // EOP: between early warning and the end of the partition
-	beyondPEW    = 0x01 // BPEW; the programmable zone is empty, so it begins at early warning
+	beyondPEW    = 0x01 // BPEW: in the programmable early warning zone or behind it
 	positionLost = 0x02 // PERR: the position does not fit in the short form
 )
 
@@ -82,7 +85,10 @@ func (s *Server) positionFlags() byte {
 		b |= atBeginning
 	}
 	if s.pastEarlyWarning() {
-		b |= atEnd | beyondPEW
+		b |= atEnd
+	}
+	if s.pastProgrammable() {
+		b |= beyondPEW
 	}
 	return b
 }
@@ -91,7 +97,7 @@ func (s *Server) positionFlags() byte {
 // buffer, so the first and the last location are the same.
 func (s *Server) readPositionShort(_ context.Context, c *spc.Call) error {
 	b := make([]byte, 20)
-	b[0] = s.positionFlags()
+	b[0], b[1] = s.positionFlags(), byte(s.heads.Partition)
 	if s.position > math.MaxUint32 {
 		b[0] |= positionLost
 	} else {
@@ -105,6 +111,7 @@ func (s *Server) readPositionShort(_ context.Context, c *spc.Call) error {
 func (s *Server) readPositionLong(_ context.Context, c *spc.Call) error {
 	b := make([]byte, 32)
 	b[0] = s.positionFlags()
+	binary.BigEndian.PutUint32(b[4:], uint32(s.heads.Partition))
 	binary.BigEndian.PutUint64(b[8:], uint64(s.position))
 	binary.BigEndian.PutUint64(b[16:], uint64(s.tape.FileNumber(s.position)))
 	return c.Reply(b, len(b))

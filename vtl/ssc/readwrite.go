@@ -155,13 +155,14 @@ func (s *Server) write6(_ context.Context, c *spc.Call) error {
 	if err != nil {
 		return err
 	}
+	warned := s.pastProgrammable()
 	for done := range t.blocks {
 		if err := s.writeOne(data[done*t.length : (done+1)*t.length]); err != nil {
 			c.Cmd.Transferred = done * t.length
 			return writeFailure(err).Residual(t.residual(done))
 		}
 	}
-	return s.wrote()
+	return s.wrote(warned)
 }
 
 func (s *Server) writeOne(block []byte) error {
@@ -182,10 +183,10 @@ func (s *Server) refusesWrite() *spc.Check {
 		return spc.Refuse(scsi.DataProtect, spc.CannotWriteFormat)
 	case s.memory.WriteProtect:
 		return spc.Refuse(scsi.DataProtect, spc.WriteProtected)
-	case s.memory.WORM && s.position < s.tape.Objects():
-		return spc.Refuse(scsi.DataProtect, spc.WORMOverwrite)
+	case s.softwareProtection() != 0:
+		return spc.Refuse(scsi.DataProtect, s.softwareProtection())
 	}
-	return nil
+	return s.refusesOverwrite()
 }
 
 // writeFailure is the sense of an object that could not be written: the physical end of the tape, or
@@ -198,15 +199,20 @@ func writeFailure(err error) *spc.Check {
 }
 
 // wrote ends a write that succeeded: in unbuffered mode the data has to be on the medium, and behind early
-// warning the host is told that the end is near (SSC-5; nothing is left over: residual 0).
-func (s *Server) wrote() error {
-	if !s.buffered {
+// warning the host is told that the end is near (SSC-5; nothing is left over: residual 0). warned says
+// whether the write began behind the programmable early warning.
+func (s *Server) wrote(warned bool) error {
+	s.heads.Overwrite = overwrite{}
+	if !s.buffered || s.pastEarlyWarning() && s.synchronizesEarly() {
 		if err := s.flush(); err != nil {
 			return err
 		}
 	}
 	if s.pastEarlyWarning() {
 		return (&spc.Check{ASC: spc.EndOfPartition, EOM: true}).Residual(0)
+	}
+	if !warned && s.pastProgrammable() {
+		return (&spc.Check{ASC: spc.ProgrammableEarlyWarning, EOM: true}).Residual(0)
 	}
 	return nil
 }
@@ -224,6 +230,7 @@ func (s *Server) writeFilemarks6(_ context.Context, c *spc.Call) error {
 	if k := s.refusesWrite(); k != nil {
 		return k
 	}
+	warned := s.pastProgrammable()
 	written, err := s.writeMarks(n)
 	if err != nil {
 		return writeFailure(err).Residual(n - written)
@@ -231,7 +238,7 @@ func (s *Server) writeFilemarks6(_ context.Context, c *spc.Call) error {
 	if err := s.synchronize(c); err != nil {
 		return err
 	}
-	return s.wrote()
+	return s.wrote(warned)
 }
 
 func (s *Server) synchronize(c *spc.Call) error {

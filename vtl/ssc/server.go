@@ -52,6 +52,7 @@ type Server struct {
 	blockLength int // of fixed block transfers; 0: variable only
 	buffered    bool
 	traffic     Traffic // of this load
+	heads       heads
 	alerts      alerts
 
 	reservations spc.Reservations
@@ -72,7 +73,7 @@ func New(c Config, medium Medium) (*Server, error) {
 	if !ok || !drive.isDrive() {
 		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
 	}
-	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes(), vpd: vpdPages(c)}
+	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes(drive), vpd: vpdPages(c)}
 	s.presetCompression(c.Compression)
 	s.place(medium)
 	s.resume(c.State)

@@ -25,6 +25,7 @@ type State struct {
 	Buffered    bool            `json:"buffered"`
 	ModePages   []spc.ModeValue `json:"mode_pages"`
 	Traffic     Traffic         `json:"traffic"` // in this load
+	Heads       heads           `json:"heads"`
 	Alerts      uint64          `json:"tape_alerts,string"`
 	Shared      spc.SharedState `json:"shared"`
 
@@ -46,6 +47,7 @@ func (s *Server) State() State {
 		Buffered:    s.buffered,
 		ModePages:   s.modes.Values(),
 		Traffic:     s.traffic,
+		Heads:       s.heads,
 		Alerts:      uint64(s.alerts),
 		Shared:      s.shared().State(),
 
@@ -66,8 +68,9 @@ func (s *Server) powerOn() {
 	s.protect.powerOff()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
-	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
+	s.traffic, s.alerts = Traffic{}, 0
 	s.loaded = s.medium != nil && !s.unfit
+	s.thread()
 	s.shared().PowerOn()
 }
 
@@ -89,12 +92,12 @@ func (s *Server) resume(st *State) {
 	s.loaded = st.Loaded && s.medium != nil && !s.unfit
 	s.held = st.Held && s.medium != nil && !s.loaded
 	if s.medium == nil {
+		s.thread()
 		return
 	}
-	if st.Barcode != s.barcode || st.Position < 0 || st.Position > s.tape.Objects() {
+	if st.Barcode != s.barcode || !s.resumeAt(st.Heads, st.Position) {
 		s.loaded = !s.unfit
+		s.thread()
 		s.attentions.Add(spc.MediumChanged)
-		return
 	}
-	s.position = st.Position
 }

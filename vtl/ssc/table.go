@@ -23,6 +23,8 @@ var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
 		sharedCommands(),
+		partitionCommands(),
+		verifyCommands(),
 		securityCommands(),
 	)...).Describe(profile)
 })
