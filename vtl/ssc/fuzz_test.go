@@ -20,6 +20,10 @@ func FuzzExec(f *testing.F) {
 	f.Add([]byte{0x91, 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
 	f.Add([]byte{0x92, 8, 0, 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
 	f.Add([]byte{0x8D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0}, []byte{0, 0, 0, 6, 8, 1, 1, 0, 1, 'A'}, uint8(0))
+	f.Add([]byte{0x4D, 0, 0x40, 0xFF, 0, 0, 0, 0, 0xFF, 0}, []byte{}, uint8(255))
+	f.Add([]byte{0x4D, 0, 0x57, 0, 0, 0, 0, 0, 0xFF, 0}, []byte{}, uint8(255))
+	f.Add([]byte{0x4C, 2, 0x40, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
+	f.Add([]byte{0x44, 3, 0, 0, 0, 0, 0, 0, 0xFF, 0}, []byte{}, uint8(255))
 	for _, op := range []byte{0x00, 0x03, 0x05, 0x12, 0x1A, 0x1B, 0x34, 0x5A, 0x8C, 0xA0} {
 		f.Add(append([]byte{op}, make([]byte, 15)...), []byte{}, uint8(255))
 		f.Add(append([]byte{op, 0, 0, 0, 255}, make([]byte, 1)...), []byte{}, uint8(10))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"calypso/tape/scsi"
 	"calypso/vtl/spc"
@@ -19,6 +20,9 @@ type Config struct {
 	Revision   string // up to 4; empty: 0001
 	State      *State // from the last run; nil, or one that is dirty, is a power cycle
 	Observe    bool   // only look: what would change the cartridge or the drive is refused, 7/27/00
+
+	Lifetime *Lifetime        // what the drive remembers of its life; nil: it is new
+	Now      func() time.Time // the clock; nil: time.Now
 }
 
 // Server is one drive. Its methods are safe for concurrent use.
@@ -47,6 +51,9 @@ type Server struct {
 	buffered    bool
 	traffic     Traffic // of this load
 	alerts      alerts
+	stats       Statistics // of this load
+	life        Lifetime
+	now         func() time.Time
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }
@@ -62,6 +69,7 @@ func New(c Config, medium Medium) (*Server, error) {
 		return nil, fmt.Errorf("drive %s: unknown generation %q", c.Serial, c.Generation)
 	}
 	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes()}
+	s.begin(c)
 	s.place(medium)
 	s.resume(c.State)
 	return s, nil
@@ -78,6 +86,7 @@ func (s *Server) Exec(ctx context.Context, cmd *scsi.Command) error {
 	cmd.Transferred = 0
 	s.call = spc.Call{CDB: cmd.CDB, Cmd: cmd}
 	err := s.dispatch(ctx, &s.call)
+	s.account(&s.call, err)
 	s.call = spc.Call{}
 	return spc.Finish(cmd.CDB, err)
 }

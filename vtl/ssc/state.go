@@ -24,6 +24,7 @@ type State struct {
 	ModePages   []spc.ModeValue `json:"mode_pages"`
 	Traffic     Traffic         `json:"traffic"` // in this load
 	Alerts      uint64          `json:"tape_alerts,string"`
+	Statistics  Statistics      `json:"statistics"` // of this load
 }
 
 // State gives the state to keep, clean.
@@ -42,6 +43,7 @@ func (s *Server) State() State {
 		ModePages:   s.modes.Values(),
 		Traffic:     s.traffic,
 		Alerts:      uint64(s.alerts),
+		Statistics:  s.stats,
 	}
 }
 
@@ -59,6 +61,7 @@ func (s *Server) powerOn() {
 	s.blockLength, s.buffered = 0, true
 	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
 	s.loaded = s.medium != nil && !s.unfit
+	s.countPowerOn()
 	s.attentions.Add(spc.PowerOn)
 }
 
@@ -70,12 +73,14 @@ func (s *Server) resume(st *State) {
 	}
 	if st == nil || st.Dirty {
 		s.powerOn()
+		s.lostStatistics(st)
 		return
 	}
 	s.attentions = append(s.attentions, st.Attentions...)
 	s.prevent, s.buffered = st.Prevent, st.Buffered
 	s.blockLength = min(max(st.BlockLength, 0), maxBlock)
 	s.traffic, s.alerts = st.Traffic, alerts(st.Alerts)
+	s.stats = st.Statistics.sound()
 	s.loaded = st.Loaded && s.medium != nil && !s.unfit
 	s.held = st.Held && s.medium != nil && !s.loaded
 	if s.medium == nil {

@@ -22,6 +22,9 @@ const moves = needsMedium | flushesFirst
 var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
+		logCommands(),
+		densityCommands(),
+		attributeCommands(),
 	)...)
 })
 
@@ -46,8 +49,8 @@ func basicCommands() []command {
 		{Name: "READ POSITION, long form", Action: 0x06, Usage: "34 1F 00 00 00 00 00 00 00 00", Flags: needsMedium, Run: (*Server).readPositionLong},
 		{Name: "MODE SELECT(10)", Action: spc.NoAction, Usage: "55 11 00 00 00 00 00 FF FF 00", Flags: changes, Run: (*Server).modeSelect},
 		{Name: "MODE SENSE(10)", Action: spc.NoAction, Usage: "5A 18 FF FF 00 00 00 FF FF 00", Run: (*Server).modeSense},
-		{Name: "READ ATTRIBUTE, values", Action: 0x00, Usage: "8C 1F 00 00 00 00 00 00 FF FF FF FF FF FF 01 00", Flags: needsMedium, Run: (*Server).readAttributeValues},
-		{Name: "READ ATTRIBUTE, list", Action: 0x01, Usage: "8C 1F 00 00 00 00 00 00 FF FF FF FF FF FF 01 00", Flags: needsMedium, Run: (*Server).readAttributeList},
+		{Name: "READ ATTRIBUTE, values", Action: 0x00, Usage: readAttributeUsage, Flags: needsMedium, Run: (*Server).readAttributeValues},
+		{Name: "READ ATTRIBUTE, list", Action: 0x01, Usage: readAttributeUsage, Flags: needsMedium, Run: (*Server).readAttributeList},
 		{Name: "WRITE ATTRIBUTE", Action: spc.NoAction, Usage: "8D 01 00 00 00 00 00 00 00 00 FF FF FF FF 00 00", Flags: needsMedium | changes, Run: (*Server).writeAttribute},
 		{Name: "SPACE(16)", Action: spc.NoAction, Usage: "91 0F 00 00 FF FF FF FF FF FF FF FF 00 00 00 00", Flags: moves, Run: (*Server).space16},
 		{Name: "LOCATE(16)", Action: spc.NoAction, Usage: "92 3B 00 FF FF FF FF FF FF FF FF FF 00 00 00 00", Flags: moves, Run: (*Server).locate16},
