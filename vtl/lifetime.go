@@ -91,12 +91,16 @@ func (d *Drive) keepLifetime() error {
 	if _, err := os.Stat(d.library.dir()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	life, changed := d.server.Lifetime()
+	if !changed {
+		return nil
+	}
 	if d.lifeErr != nil {
 		if err := d.library.setAside(d.key.number); err != nil {
 			return err
 		}
 	}
-	err := d.library.writeLifetime(d.key.number, d.server.Lifetime())
+	err := d.library.writeLifetime(d.key.number, life)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return nil
 	}

@@ -27,7 +27,9 @@ type LogPage struct {
 	Code, Subpage byte
 	Parameters    func() []LogParameter // the current cumulative values, ascending by code
 	Reset         func()                // brings back the default cumulative values; nil: there are none to bring back
-	Sent          func()                // called after the parameters were given to a host; may be nil
+	// Sent is called when a host was given parameters up to the last; nil: nobody wants to know. It is not
+	// when the answer was cut: hosts ask for the first four bytes to learn the length.
+	Sent func()
 }
 
 // Logs are the log pages of a device in ascending order of code and subpage. The pages of supported
@@ -69,10 +71,11 @@ func (l Logs) Sense(c *Call) error {
 	if control == defaultCumulative {
 		setDefaults(parameters)
 	}
-	if err := c.Reply(encodeLog(code, subpage, appendParameters(nil, parameters)), int(c.U16(7))); err != nil {
+	b := encodeLog(code, subpage, appendParameters(nil, parameters))
+	if err := c.Reply(b, int(c.U16(7))); err != nil {
 		return err
 	}
-	if page.Sent != nil {
+	if page.Sent != nil && c.Cmd.Transferred == len(b) {
 		page.Sent()
 	}
 	return nil

@@ -101,7 +101,7 @@ func TestReadAttributeRefusals(t *testing.T) {
 			t.Errorf("service action %d from an absent attribute = %s, want 5/24/00 cdb[8]", action, got)
 		}
 	}
-	r.want("8C 00 00 00 00 00 00 01 00 00 00 00 01 00 00 00", "5/24/00 cdb[7]") // partition
+	r.want("8C 00 00 00 00 00 00 01 00 00 00 00 01 00 00 00", "5/24/00 cdb[7]")   // partition
 	r.want("8C 00 00 00 00 01 00 00 00 00 00 00 01 00 00 00", "5/24/00 cdb[5].0") // logical volume
 	r.want("8C 00 00 01 00 00 00 00 00 00 00 00 01 00 00 00", "5/24/00 cdb[3].0") // element
 	r.want("8C 00 00 00 00 00 00 00 00 00 00 00 01 00 01 00", "good")             // CACHE

@@ -16,6 +16,12 @@
 //   - Early warning is reported by every WRITE and WRITE FILEMARKS that ends at or behind it.
 //   - A cartridge that the drive cannot read stays in it, not ready, 2/30/00; one that it can only
 //     read refuses writes with 7/30/05.
+//   - Reading the TapeAlert log page to its end clears the flags; a read that was cut does not, as the
+//     host has not seen them. Flags about a cartridge go with the next load, flags about the drive
+//     (cleaning, hardware) with what corrects them or a power cycle.
+//   - The counters of the log pages 02h, 03h, 0Ch, 1Bh and 32h are those of the load; LOG SELECT sets
+//     them back. There are no thresholds.
+//   - Metres, motion hours and passes are those that a drive of this generation would have: travel.go.
 //
 // Limits: one partition, one host (no reservations; MODE SELECT raises no unit attention, as it is
 // for other hosts only), nothing is compressed, setmarks and the obsolete forms are refused. A WORM

@@ -1,6 +1,7 @@
 package ssc
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -119,23 +120,32 @@ func (l *Lifetime) remember(d Diagnostic) {
 	l.Diagnostics = l.Diagnostics[:min(len(l.Diagnostics), diagnosticsKept)]
 }
 
-// Lifetime gives what the drive wants kept of its life, up to now. Who keeps both takes it before State,
-// which holds up to when the power-on time is counted in it.
-func (s *Server) Lifetime() Lifetime {
+// Lifetime gives what the drive wants kept of its life, up to now, and whether it is worth keeping: when
+// nothing has happened since New but that time went by, the next run can count that too. Who keeps both
+// takes it before State, which holds up to when the power-on time is counted in it.
+func (s *Server) Lifetime() (life Lifetime, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if reflect.DeepEqual(s.life, s.before) && s.now().Sub(s.stats.PowerBooked) < time.Hour {
+		return s.life.clone(), false
+	}
 	s.bookPowerOn()
-	return s.life.clone()
+	return s.life.clone(), true
 }
 
-// bookPowerOn adds the time since it was last added. A clock that was set back adds nothing.
+// sinceBooked is the power-on time that is not yet in the Lifetime, in seconds. A clock that was set back
+// gives none.
+func (s *Server) sinceBooked() int64 {
+	return max(int64(s.now().Sub(s.stats.PowerBooked)/time.Second), 0)
+}
+
+// bookPowerOn adds it.
 func (s *Server) bookPowerOn() {
-	now := s.now()
-	if past := int64(now.Sub(s.stats.PowerBooked) / time.Second); past > 0 {
-		s.life.PowerOnSeconds += past
-		s.stats.PowerBooked = s.stats.PowerBooked.Add(time.Duration(past) * time.Second)
-	} else if past < 0 {
-		s.stats.PowerBooked = now
+	past := s.sinceBooked()
+	s.life.PowerOnSeconds += past
+	s.stats.PowerBooked = s.stats.PowerBooked.Add(time.Duration(past) * time.Second)
+	if s.now().Before(s.stats.PowerBooked) {
+		s.stats.PowerBooked = s.now()
 	}
 }
 

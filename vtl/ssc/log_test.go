@@ -241,7 +241,7 @@ func TestDeviceStatistics(t *testing.T) {
 	r.wantPage(0x14, fmt.Sprintf(want, length, 688, 2, 3))
 	r.want("4C 02 54 00 00 00 00 00 00 00", "good")
 	r.wantPage(0x14, fmt.Sprintf(want, length, 0, 0, 0))
-	if got := r.s.Lifetime(); got.PowerOnSeconds != 8141*3600+5400 || got.Loads != 722 {
+	if got, _ := r.s.Lifetime(); got.PowerOnSeconds != 8141*3600+5400 || got.Loads != 722 {
 		t.Errorf("lifetime = %+v", got)
 	}
 	if life.Loads != 721 {

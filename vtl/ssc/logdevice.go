@@ -78,8 +78,8 @@ func (s *Server) alertResponse() []spc.LogParameter {
 
 func (s *Server) seenAlerts() { s.stats.Seen = uint64(s.alerts) }
 
-// alertPage is the TapeAlert log page (SSC-5): reading it clears all flags, also those that were not
-// sent (TAPLSD and TARPC of the device configuration extension are zero).
+// alertPage is the TapeAlert log page (SSC-5): reading it to its end clears all flags, also those before
+// the parameter pointer (TAPLSD and TARPC of the device configuration extension are zero).
 func (s *Server) alertPage() []spc.LogParameter {
 	page := make([]spc.LogParameter, 64)
 	for i := range page {
@@ -93,13 +93,13 @@ func (s *Server) clearAlerts() { s.alerts, s.stats.Seen = 0, 0 }
 // deviceStatistics is the device statistics log page (SSC-5). There was never a temperature or power
 // condition, nor a forced reset.
 func (s *Server) deviceStatistics() []spc.LogParameter {
-	s.bookPowerOn()
 	l := &s.life
+	powered := l.PowerOnSeconds + s.sinceBooked()
 	hours := func(code uint16, seconds int64) spc.LogParameter { return figure(code, seconds/secondsPerHour, 4) }
 	return []spc.LogParameter{
 		figure(0x0000, l.Loads, 4),
 		figure(0x0001, l.Cleanings, 4),
-		hours(0x0002, l.PowerOnSeconds),
+		hours(0x0002, powered),
 		hours(0x0003, l.MotionSeconds),
 		figure(0x0004, l.TapeMillimetres/1000, 4),
 		hours(0x0005, l.IncompatibleLoad),

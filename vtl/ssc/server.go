@@ -53,6 +53,7 @@ type Server struct {
 	alerts      alerts
 	stats       Statistics // of this load
 	life        Lifetime
+	before      Lifetime // as it was when the drive was made
 	now         func() time.Time
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate

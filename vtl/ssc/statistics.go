@@ -60,6 +60,7 @@ func (s *Server) begin(c Config) {
 	s.life.Made = s.now().UTC()
 	if c.Lifetime != nil {
 		s.life = c.Lifetime.sound()
+		s.before = s.life.clone()
 	}
 }
 

@@ -92,7 +92,7 @@ func TestStatisticsSurviveARun(t *testing.T) {
 	r := workedRig(t)
 	r.want("4C 02 43 00 00 00 00 00 00 00", "good")
 	r.s.raise(21)
-	life := r.s.Lifetime()
+	life, _ := r.s.Lifetime()
 	text, err := json.Marshal(r.s.State())
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestStatisticsSurviveARun(t *testing.T) {
 	if u := s.usage(s.medium.Meta()); u.MountSeconds != 9000 || u.HostReadBytes != 2_000_000 {
 		t.Errorf("usage = %+v, want 9000 s and two million bytes read", u)
 	}
-	if got := s.Lifetime(); got.PowerOnSeconds != 9000 || got.PowerCycles != 1 || got.Loads != 1 {
+	if got, _ := s.Lifetime(); got.PowerOnSeconds != 9000 || got.PowerCycles != 1 || got.Loads != 1 {
 		t.Errorf("lifetime = %+v, want 9000 s, one power cycle, one load", got)
 	}
 	if !s.raised(21) || s.alerts != 1<<43 {
@@ -137,8 +137,8 @@ func TestLostStatistics(t *testing.T) {
 	if got := s.usage(m.Meta()).WriteMounts; got != 1 {
 		t.Errorf("write mounts = %d, want 1", got)
 	}
-	if got := s.Lifetime().PowerCycles; got != 1 {
-		t.Errorf("power cycles = %d, want 1", got)
+	if got, _ := s.Lifetime(); got.PowerCycles != 1 {
+		t.Errorf("power cycles = %d, want 1", got.PowerCycles)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestCleaningIsBooked(t *testing.T) {
 	r.s.raise(20)
 	r.s.raise(21)
 	r.s.didClean()
-	got := r.s.Lifetime()
+	got, _ := r.s.Lifetime()
 	if got.Cleanings != 1 || len(got.MotionAtCleanings) != 3 || got.MotionAtCleanings[0] != 100 || got.MotionAtCleanings[2] != 80 {
 		t.Errorf("lifetime = %+v", got)
 	}
@@ -265,7 +265,14 @@ func TestTapeAlertPage(t *testing.T) {
 		t.Fatalf("%d bytes", len(page))
 	}
 	wantBytes(t, "header and first flags", page[:14], unhex(t, "2e 00 0140 0001 c0 01 01 0002 c0 01 00"))
+	r.s.raise(1)
+	r.s.raise(64)
+	r.want("4D 00 6E 00 00 00 00 00 04 00", "good") // only the length
+	if r.s.alerts != 0x8000000000000001 {
+		t.Errorf("flags after a look at the length: %x", r.s.alerts)
+	}
 	wantBytes(t, "last flags", page[len(page)-10:], unhex(t, "003f c0 01 00 0040 c0 01 01"))
+	r.page(0x2E)
 	wantBytes(t, "read again", r.page(0x2E)[:14], unhex(t, "2e 00 0140 0001 c0 01 00 0002 c0 01 00"))
 	r.s.raise(3)
 	r.want("4D 00 6E 00 00 00 41 00 FF 00", "5/24/00 cdb[5]") // refused: nothing was read
@@ -287,8 +294,8 @@ func TestObserverHasNoPart(t *testing.T) {
 	}
 	r := &rig{t, s, m}
 	r.want("19 00 00 00 00 00", "7/27/00")
-	if s.alerts != 0 || len(s.Lifetime().Diagnostics) != 0 {
-		t.Errorf("alerts of an observer: %x, %+v", s.alerts, s.Lifetime())
+	if life, _ := s.Lifetime(); s.alerts != 0 || len(life.Diagnostics) != 0 {
+		t.Errorf("alerts of an observer: %x, %+v", s.alerts, life)
 	}
 }
 
@@ -314,8 +321,34 @@ func FuzzLifetime(f *testing.F) {
 		for _, code := range []string{"42", "43", "4C", "51", "52", "54", "56", "57", "6E", "70", "71"} {
 			fuzzOne(t, s, unhex(t, "4D 00 "+code+" 00 00 00 00 10 00 00"), nil, 4096)
 		}
-		if again := s.Lifetime(); again.Loads < 0 || len(again.Diagnostics) > diagnosticsKept {
+		if again, _ := s.Lifetime(); again.Loads < 0 || len(again.Diagnostics) > diagnosticsKept {
 			t.Errorf("lifetime = %+v", again)
 		}
 	})
+}
+
+// TestIdleLifeIsNotKept: a run in which nothing happened leaves the time to the next one to count.
+func TestIdleLifeIsNotKept(t *testing.T) {
+	r := newStatsRig(t, Config{}, nil)
+	if _, changed := r.s.Lifetime(); !changed {
+		t.Error("a new drive has nothing to keep")
+	}
+	state, life := r.s.State(), r.s.life.clone()
+	for range 3 {
+		r.clock = r.clock.Add(25 * time.Minute)
+		clock := r.clock
+		s, err := New(Config{Generation: "LTO-8", State: &state, Lifetime: &life, Now: func() time.Time { return clock }}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, changed := s.Lifetime()
+		past := clock.Sub(state.Statistics.PowerBooked)
+		if changed != (past >= time.Hour) {
+			t.Errorf("after %v: changed = %t", past, changed)
+		}
+		state, life = s.State(), next
+	}
+	if life.PowerOnSeconds != 75*60 {
+		t.Errorf("power-on time = %d s, want 4500", life.PowerOnSeconds)
+	}
 }
