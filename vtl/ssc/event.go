@@ -2,6 +2,7 @@ package ssc
 
 import (
 	"errors"
+	"syscall"
 
 	"calypso/tape/scsi"
 	"calypso/vtl/spc"
@@ -50,7 +51,7 @@ func (s *Server) rejected() {
 // the medium and of the hardware (tape diagnostic data). An observer has no part in what happens.
 func (s *Server) accountError(c *spc.Call, err error) {
 	var k *spc.Check
-	if s.observe || !errors.As(err, &k) {
+	if s.observe || !errors.As(err, &k) || isHostFull(k.Cause) {
 		return
 	}
 	switch k.Key {
@@ -63,6 +64,12 @@ func (s *Server) accountError(c *spc.Call, err error) {
 	case scsi.DataProtect, scsi.IllegalRequest:
 		s.refused(k.ASC)
 	}
+}
+
+// isHostFull says whether the host that plays the drive has no room for an image: neither the cartridge
+// nor the drive is to blame.
+func isHostFull(cause error) bool {
+	return errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EDQUOT)
 }
 
 // mediumError books an error on the tape: unrecovered, so a hard error of this tape (3, 4), and of reading

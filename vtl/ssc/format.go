@@ -37,9 +37,9 @@ const tapeWidth = 127
 
 // formatOf finds the format of a density code; the oldest stands for one that is not known.
 func formatOf(density byte) format {
-	for _, f := range formats {
-		if f.density == density {
-			return f
+	for i := range formats {
+		if formats[i].density == density {
+			return formats[i]
 		}
 	}
 	return formats[0]

@@ -3,6 +3,7 @@ package ssc
 import (
 	"encoding/json"
 	"errors"
+	"syscall"
 	"testing"
 	"time"
 
@@ -195,6 +196,8 @@ func TestAlertsOfEvents(t *testing.T) {
 	}{
 		{"bad block", func(r *statsRig) { r.m.bad = map[int64]bool{0: true} }, "08 00 00 00 01 00", "3/11/00 info=1", []int{3, 4, 5}},
 		{"cannot write", func(r *statsRig) { r.m.writeErr = errBadBlock }, "10 00 00 00 01 00", "3/0c/00 info=1", []int{3, 4, 6}},
+		{"host disk full", func(r *statsRig) { r.m.writeErr = syscall.ENOSPC }, "10 00 00 00 01 00", "3/0c/00 info=1", nil},
+		{"memory chip", func(r *statsRig) { r.s.loaded = false; r.m.metaErr = errBadBlock }, "1B 00 00 00 01 00", "3/04/10", []int{15}},
 		{"write protect", func(r *statsRig) { r.s.memory.WriteProtect = true }, "19 00 00 00 00 00", "7/27/00", []int{9}},
 		{"WORM overwrite", func(r *statsRig) { r.s.memory.WORM = true }, "19 00 00 00 00 00", "7/30/0c", []int{60}},
 		{"removal prevented", func(r *statsRig) { r.s.prevent = true }, "1B 00 00 00 00 00", "5/53/02", []int{10}},
@@ -350,5 +353,28 @@ func TestIdleLifeIsNotKept(t *testing.T) {
 	}
 	if life.PowerOnSeconds != 75*60 {
 		t.Errorf("power-on time = %d s, want 4500", life.PowerOnSeconds)
+	}
+}
+
+// TestEachAlertHasItsParameter: flag n is parameter n of page 2Eh and the n-th bit from the left of page 12h.
+func TestEachAlertHasItsParameter(t *testing.T) {
+	r := newStatsRig(t, Config{}, nil)
+	for n := 1; n <= 64; n++ {
+		r.s.raise(n)
+		response := r.page(0x12)[8:]
+		page := r.page(0x2E)[4:]
+		for k := 1; k <= 64; k++ {
+			parameter := page[5*(k-1) : 5*k]
+			set := byte(0)
+			if k == n {
+				set = 1
+			}
+			if int(parameter[1]) != k || parameter[4] != set {
+				t.Errorf("flag %d: parameter %d = % x", n, k, parameter)
+			}
+			if got := response[(k-1)/8] >> (7 - (k-1)%8) & 1; got != set {
+				t.Errorf("flag %d: bit %d of the response = %d", n, k, got)
+			}
+		}
 	}
 }
