@@ -290,3 +290,21 @@ func TestLogSenseOfTheDriveTakesAnything(t *testing.T) {
 		}
 	})
 }
+
+// TestHostAndMediumApart: with a drive that compresses each of the four amounts has its own place.
+func TestHostAndMediumApart(t *testing.T) {
+	r := newStatsRig(t, Config{}, bigTape())
+	r.s.traffic = Traffic{HostWrittenBytes: 8_000_001, MediumWrittenBytes: 4_000_002, HostReadBytes: 6_000_003, MediumReadBytes: 2_000_004}
+	r.want("4C 02 40 00 00 00 00 00 00 00", "good")
+	r.s.traffic = Traffic{HostWrittenBytes: 17_000_002, MediumWrittenBytes: 7_000_004, HostReadBytes: 11_000_006, MediumReadBytes: 3_000_008}
+	r.wantPage(0x0C, "0c 00 0064 0000 40 08 0000000000895441 0001 40 08 00000000002dc6c2 0002 40 08 00000000000f4244 0003 40 08 00000000004c4b43 ...")
+	r.wantPage(0x1B, `1b 00 0051  0000 43 02 01f3  0001 43 02 012b
+		0002 43 04 00000005 0003 43 04 00000003  0004 43 04 00000001 0005 43 04 00000004
+		0006 43 04 00000009 0007 43 04 00000001  0008 43 04 00000003 0009 43 04 00000002 ...`)
+	if got := r.page(0x02)[48:56]; !bytes.Equal(got, unhex(t, "00000000002dc6c2")) {
+		t.Errorf("bytes written = % x", got)
+	}
+	if got := r.page(0x03)[48:56]; !bytes.Equal(got, unhex(t, "00000000000f4244")) {
+		t.Errorf("bytes read = % x", got)
+	}
+}
