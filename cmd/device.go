@@ -133,6 +133,7 @@ func (inv *invocation) openDrive(ctx context.Context) (*drive, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	inv.warnOf(transport)
 	d.attach(transport)
 	return d, nil
 }

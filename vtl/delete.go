@@ -110,6 +110,9 @@ func removeLibraryDir(l *Library) error {
 	if err := os.RemoveAll(l.tapesDir()); err != nil {
 		return err
 	}
+	if err := os.RemoveAll(l.lifetimesDir()); err != nil {
+		return err
+	}
 	if err := os.Remove(filepath.Join(l.dir(), markerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

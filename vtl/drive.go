@@ -20,6 +20,8 @@ type Drive struct {
 	store   *Store
 	key     driveKey
 	observe bool
+	library *Library
+	lifeErr error // why the drive does not remember its life
 }
 
 // Device is a virtual device that this process plays.
@@ -74,7 +76,7 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 	if err := l.Has(Place{InDrive, n}); err != nil {
 		return nil, err
 	}
-	d := &Drive{store: s, key: driveKey{l.Name, n}, observe: observe}
+	d := &Drive{store: s, key: driveKey{l.Name, n}, observe: observe, library: l}
 	var m ssc.Medium
 	if c, ok := l.At(Place{InDrive, n}); ok {
 		tape, err := openTape(l, c.Barcode, observe)
@@ -85,6 +87,7 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 	}
 	config := l.driveConfig(n)
 	config.State, config.Observe = readVolatile[ssc.State](s.driveFile(l.Name, n)), observe
+	config.Lifetime, d.lifeErr = l.readLifetime(n)
 	if config.State != nil && observe {
 		config.State.Dirty = false // another process may be using the drive: that is no power cycle
 	}
@@ -137,7 +140,7 @@ func (d *Drive) Close() error {
 	}
 	defer d.server.ClearKeys()
 	err := d.server.Flush()
-	return errors.Join(err, d.closeTape(), d.save(false))
+	return errors.Join(err, d.closeTape(), d.keepLifetime(), d.save(false))
 }
 
 func (d *Drive) closeTape() error {

@@ -20,41 +20,8 @@ const (
 	lastDriveID  = 0x020A // device vendor and serial number at the last load; 020B to 020D: the loads before
 	oldestDriver = 0x020D
 
-	mebibyte    = 1 << 20
 	memoryBytes = 16352 // of an LTO-8 cartridge memory
 )
-
-// deviceAttribute is an attribute that the drive makes from what it knows.
-type deviceAttribute struct {
-	id     uint16
-	format byte
-	value  func(*Server, Meta) []byte
-}
-
-// deviceAttributes are the read-only attributes in ascending order (SPC-5).
-// Capacities are in MiB of the partition.
-var deviceAttributes = []deviceAttribute{
-	{0x0000, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.remainingBytes() / mebibyte) }},
-	{0x0001, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.tape.CapacityBytes() / mebibyte) }},
-	{0x0002, formatBinary, func(*Server, Meta) []byte { return u64(0) }}, // no TapeAlert flag was ever set
-	{0x0003, formatBinary, func(_ *Server, m Meta) []byte { return u64(m.LoadCount) }},
-	{0x0004, formatBinary, func(_ *Server, m Meta) []byte { return u64(memoryLeft(m)) }},
-	{0x0005, formatASCII, func(*Server, Meta) []byte { return spc.PadASCII("LTO-CVE", 8) }},
-	{0x0006, formatBinary, func(s *Server, _ Meta) []byte { return []byte{s.format.density} }},
-	{0x0007, formatBinary, func(*Server, Meta) []byte { return []byte{0, 1} }},
-	{0x0220, formatBinary, func(_ *Server, m Meta) []byte { return u64(m.LifetimeWrittenBytes / mebibyte) }},
-	{0x0221, formatBinary, func(_ *Server, m Meta) []byte { return u64(m.LifetimeReadBytes / mebibyte) }},
-	{0x0222, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.traffic.MediumWrittenBytes / mebibyte) }},
-	{0x0223, formatBinary, func(s *Server, _ Meta) []byte { return u64(s.traffic.MediumReadBytes / mebibyte) }},
-	{0x0400, formatASCII, func(_ *Server, m Meta) []byte { return spc.PadASCII(m.Manufacturer, 8) }},
-	{0x0401, formatASCII, func(_ *Server, m Meta) []byte { return spc.PadASCII(m.MediumSerial, 32) }},
-	{0x0404, formatASCII, func(*Server, Meta) []byte { return spc.PadASCII("LTO-CVE", 8) }},
-	{0x0405, formatBinary, func(s *Server, _ Meta) []byte { return []byte{s.format.density} }},
-	{0x0406, formatASCII, func(_ *Server, m Meta) []byte { return spc.PadASCII(m.ManufactureDate, 8) }},
-	{0x0407, formatBinary, func(*Server, Meta) []byte { return u64(memoryBytes) }},
-	{0x0408, formatBinary, func(_ *Server, m Meta) []byte { return []byte{mediumKind(m)} }},
-	{0x0409, formatBinary, func(*Server, Meta) []byte { return []byte{0, 0} }},
-}
 
 // hostAttribute is an attribute that a host may write (SPC-5).
 type hostAttribute struct {
@@ -83,18 +50,6 @@ var hostAttributes = map[uint16]hostAttribute{
 }
 
 func u64(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
-
-func (s *Server) remainingBytes() int64 {
-	return max(s.tape.CapacityBytes()-s.tape.UsedBytes(), 0)
-}
-
-// mediumKind is MEDIUM TYPE of attribute 0408h.
-func mediumKind(m Meta) byte {
-	if m.WORM {
-		return 0x80
-	}
-	return 0x00
-}
 
 // memoryLeft is what hosts can still put into the cartridge memory.
 func memoryLeft(m Meta) int64 {
@@ -132,21 +87,20 @@ func recordDrive(m *Meta, id spc.Identity) {
 	}
 }
 
-// attributes are all attributes of the loaded cartridge, ascending.
-func (s *Server) attributes() []Attribute {
-	m := s.medium.Meta()
-	all := slices.Clone(m.Attributes)
+// attributes are all attributes of the loaded cartridge that a partition has, ascending.
+func (s *Server) attributes(partition int) []Attribute {
+	v := view{s, s.medium.Meta(), partition, s.medium.Partition(partition)}
+	all := slices.Clone(v.memory.Attributes)
 	for _, d := range deviceAttributes {
-		all = append(all, Attribute{ID: d.id, Format: d.format, ReadOnly: true, Value: d.value(s, m)})
+		all = append(all, Attribute{ID: d.id, Format: d.format, ReadOnly: true, Value: d.value(v)})
 	}
 	slices.SortStableFunc(all, func(a, b Attribute) int { return int(a.ID) - int(b.ID) })
 	return all
 }
 
-// attributesFrom are those from the CDB's first attribute identifier on, which must exist
+// startsAt cuts attributes to those from the CDB's first attribute identifier on, which must exist
 // (SPC-5).
-func (s *Server) attributesFrom(c *spc.Call) ([]Attribute, error) {
-	all := s.attributes()
+func startsAt(c *spc.Call, all []Attribute) ([]Attribute, error) {
 	first := c.U16(8)
 	for i, a := range all {
 		if a.ID == first {
@@ -154,6 +108,15 @@ func (s *Server) attributesFrom(c *spc.Call) ([]Attribute, error) {
 		}
 	}
 	return nil, spc.BadCDB(8, -1)
+}
+
+// attributesFrom are those that the CDB asks for of a partition.
+func (s *Server) attributesFrom(c *spc.Call) ([]Attribute, error) {
+	partition := int(c.CDB[7])
+	if partition >= s.medium.Partitions() {
+		return nil, spc.BadCDB(7, -1)
+	}
+	return startsAt(c, s.attributes(partition))
 }
 
 // readAttributeValues is READ ATTRIBUTE, service action ATTRIBUTE VALUES (SPC-5).
@@ -175,11 +138,14 @@ func (s *Server) readAttributeList(_ context.Context, c *spc.Call) error {
 	if err != nil {
 		return err
 	}
-	b := make([]byte, 4)
+	return replyCounted(c, appendIDs(make([]byte, 4), attributes))
+}
+
+func appendIDs(b []byte, attributes []Attribute) []byte {
 	for _, a := range attributes {
 		b = binary.BigEndian.AppendUint16(b, a.ID)
 	}
-	return replyCounted(c, b)
+	return b
 }
 
 // replyCounted fills in the 4-byte length of what follows it and replies.

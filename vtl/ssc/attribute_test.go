@@ -43,18 +43,31 @@ func TestReadAttributeValues(t *testing.T) {
 	add("0005 81 0008", pad("LTO-CVE", 8))
 	add("0006 80 0001", unhex(t, "5e"))
 	add("0007 80 0002", unhex(t, "0001"))
+	add("0008 81 0020", pad("V00001L8", 32))
+	add("0009 80 0004", unhex(t, "00000000"))
 	add("0220 80 0008", unhex(t, "0000000000000005"))
 	add("0221 80 0008", unhex(t, "0000000000000006"))
 	add("0222 80 0008", unhex(t, "0000000000000001"))
 	add("0223 80 0008", unhex(t, "0000000000000002"))
+	add("0224 80 0008", unhex(t, "ffffffffffffffff"))
+	add("0225 80 0008", unhex(t, "ffffffffffffffff"))
+	add("0340 80 005a", unhex(t, "000000000001 000000000000 000000000002 000000000000"+ // this load
+		"000000000000 000000000000 000000000000 000000000000"+ // the one before
+		"000000000005 000000000000 000000000006 000000000000"+ // its life
+		"000000000007 000000000000 000000000001"))
+	add("0341 80 003c", unhex(t, "00000001 00000000 00000002 00000000  00000000 00000000 00000000 00000000"+
+		"00000005 00000000 00000006 00000000  00000007 00000000 00000001"))
 	add("0400 81 0008", pad("CALYPSO", 8))
 	add("0401 81 0020", pad("SN12345678", 32))
+	add("0402 80 0004", unhex(t, "000003c0")) // 960 m
+	add("0403 80 0004", unhex(t, "0000007f")) // 12.7 mm
 	add("0404 81 0008", pad("LTO-CVE", 8))
 	add("0405 80 0001", unhex(t, "5e"))
 	add("0406 81 0008", []byte("20250102"))
 	add("0407 80 0008", unhex(t, "0000000000003fe0"))
 	add("0408 80 0001", unhex(t, "00"))
 	add("0409 80 0002", unhex(t, "0000"))
+	add("040b 80 000a", unhex(t, "5e 00 00 00 00 00 00 00 00 00"))
 	add("0806 01 0020", pad("V00001L8", 32))
 	length := []byte{0, 0, byte(len(want) >> 8), byte(len(want))}
 	wantBytes(t, "values", got, append(length, want...))
@@ -77,7 +90,7 @@ func TestReadAttributeList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantBytes(t, "list", got, unhex(t, "0000000e 0404 0405 0406 0407 0408 0409 0806"))
+	wantBytes(t, "list", got, unhex(t, "00000010 0404 0405 0406 0407 0408 0409 040b 0806"))
 }
 
 func TestReadAttributeRefusals(t *testing.T) {
@@ -88,7 +101,7 @@ func TestReadAttributeRefusals(t *testing.T) {
 			t.Errorf("service action %d from an absent attribute = %s, want 5/24/00 cdb[8]", action, got)
 		}
 	}
-	r.want("8C 00 00 00 00 00 00 01 00 00 00 00 01 00 00 00", "5/24/00 cdb[7].0") // partition
+	r.want("8C 00 00 00 00 00 00 01 00 00 00 00 01 00 00 00", "5/24/00 cdb[7]")   // partition
 	r.want("8C 00 00 00 00 01 00 00 00 00 00 00 01 00 00 00", "5/24/00 cdb[5].0") // logical volume
 	r.want("8C 00 00 01 00 00 00 00 00 00 00 00 01 00 00 00", "5/24/00 cdb[3].0") // element
 	r.want("8C 00 00 00 00 00 00 00 00 00 00 00 01 00 01 00", "good")             // CACHE
@@ -123,7 +136,7 @@ func TestWriteAttribute(t *testing.T) {
 		t.Errorf("delete = %s", got)
 	}
 	list, _ := r.readAttributes(1, 0x0409, 4096)
-	wantBytes(t, "list after delete", list, unhex(t, "00000006 0409 0805 0808"))
+	wantBytes(t, "list after delete", list, unhex(t, "00000008 0409 040b 0805 0808"))
 	r.want("8D 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", "good") // no list
 }
 
@@ -192,4 +205,40 @@ func TestWORMMediumType(t *testing.T) {
 	r.m.meta.WORM = true
 	got, _ := r.readAttributes(0, 0x0408, 10)
 	wantBytes(t, "medium type", got[4:], unhex(t, "0408 80 0001 80"))
+}
+
+func TestReadAttributeLists(t *testing.T) {
+	r := attributeRig(t)
+	volumes, err := r.readAttributes(2, 0, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, "logical volume list", volumes, unhex(t, "0002 00 01"))
+	partitions, err := r.readAttributes(3, 0, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, "partition list", partitions, unhex(t, "0002 00 01"))
+	supported, err := r.readAttributes(5, 0, 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, "supported attributes", supported, unhex(t, `0000 0062
+		0000 0001 0002 0003 0004 0005 0006 0007 0008 0009  020a 020b 020c 020d  0220 0221 0222 0223 0224 0225  0340 0341
+		0400 0401 0402 0403 0404 0405 0406 0407 0408 0409 040b
+		0800 0801 0802 0803 0804 0805 0806 0807 0808 0809 080a 080b 080c  0820 0821  1623`))
+	rest, err := r.readAttributes(5, 0x0820, 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, "supported attributes from 0820h", rest, unhex(t, "00000006 0820 0821 1623"))
+	r.want("8C 05 00 00 00 00 00 01 00 00 00 00 01 00 00 00", "5/24/00 cdb[7]")
+	r.want("8C 04 00 00 00 00 00 00 00 00 00 00 01 00 00 00", "5/24/00 cdb[1].4")
+}
+
+func TestMediumTypeOfCleaning(t *testing.T) {
+	r := attributeRig(t)
+	r.m.meta.Cleaning, r.m.meta.CleaningsLeft = true, 50
+	got, _ := r.readAttributes(0, 0x0408, 17)
+	wantBytes(t, "medium type", got[4:], unhex(t, "0408 80 0001 01  0409 80 0002 0032"))
 }

@@ -30,6 +30,12 @@
 //     append-only mode the same holds until ALLOW OVERWRITE; what is refused is 7/30/0C.
 //   - SEW of the device configuration page is done, REW is not: early warning is for writes. WTRE is
 //     accepted and means nothing, for no cartridge is found to be tampered with.
+//   - Reading the TapeAlert log page to its end clears the flags; a read that was cut does not, as the
+//     host has not seen them. Flags about a cartridge go with the next load, flags about the drive
+//     (cleaning, hardware) with what corrects them or a power cycle.
+//   - The counters of the log pages 02h, 03h, 0Ch, 1Bh and 32h are those of the load; LOG SELECT sets
+//     them back. There are no thresholds.
+//   - Metres, motion hours and passes are those that a drive of this generation would have: travel.go.
 //
 // A drive compresses only when it is told to (Config.Compression, mode page 0Fh), and encrypts with
 // AES-256-GCM (SECURITY PROTOCOL OUT). Blocks that it changed are stored as envelopes.

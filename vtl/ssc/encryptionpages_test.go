@@ -51,7 +51,7 @@ func (r *rig) spin(page string) []byte {
 	return data
 }
 
-func (r *rig) wantPage(page, want string) {
+func (r *rig) wantSecurity(page, want string) {
 	r.Helper()
 	wantBytes(r, "page "+page, r.spin(page), unhex(r, want))
 }
@@ -90,7 +90,7 @@ func TestSecurityPages(t *testing.T) {
 
 func TestSecurityPagesWithoutMedium(t *testing.T) {
 	r := newRig(t, nil)
-	r.wantPage("00 10", "0010 0028 05 000000000000000000000000000000 01 00 0014 3a 18 0020 000c 0020 c9 00 0000 0000 0000 00010014")
+	r.wantSecurity("00 10", "0010 0028 05 000000000000000000000000000000 01 00 0014 3a 18 0020 000c 0020 c9 00 0000 0000 0000 00010014")
 	r.want("A2 20 0021 00 00 00000200 00 00", "2/3a/00")
 	// A key may be set before the cartridge comes, but not one that goes with it.
 	if got := r.spout(setList(t, "20 44 02 02 01 00 00", keyA)); got != "5/26/00 param[5].2" {
@@ -112,7 +112,7 @@ func TestAlgorithmIsNotValidForProtectedVolume(t *testing.T) {
 func TestEncryptionStatus(t *testing.T) {
 	r := newRig(t, tapeOf("ab"))
 	r.setKey(keyA, "00 00 0009 6c6162206b65792031", "01 00 0002 6964")
-	r.wantPage("00 20", "0020 0027 21 02 02 01 00000001 13 00 0000 0000000000000000"+
+	r.wantSecurity("00 20", "0020 0027 21 02 02 01 00000001 13 00 0000 0000000000000000"+
 		"00 01 0009 6c6162206b65792031 01 02 0002 6964")
 	if bytes.Contains(r.spin("00 20"), unhex(t, keyA[:16])) {
 		t.Error("the status page shows the key")
@@ -120,13 +120,13 @@ func TestEncryptionStatus(t *testing.T) {
 	if got := r.spout(setList(t, "40 a4 02 03 01 00 02", keyB, "00 00 0001 78")); got != "good" {
 		t.Fatal(got)
 	}
-	r.wantPage("00 20", "0020 0019 42 02 03 01 00000002 14 02 0000 0000000000000000 00 01 0001 78")
+	r.wantSecurity("00 20", "0020 0019 42 02 03 01 00000002 14 02 0000 0000000000000000 00 01 0001 78")
 	r.setOff()
-	r.wantPage("00 20", "0020 0014 21 00 00 01 00000003 12 00 0000 0000000000000000")
+	r.wantSecurity("00 20", "0020 0014 21 00 00 01 00000003 12 00 0000 0000000000000000")
 	if got := r.spout(setList(t, "00 00 00 00 00 00 00", "")); got != "good" { // PUBLIC
 		t.Fatal(got)
 	}
-	r.wantPage("00 20", "0020 0014 00 00 00 01 00000004 10 00 0000 0000000000000000")
+	r.wantSecurity("00 20", "0020 0014 00 00 00 01 00000004 10 00 0000 0000000000000000")
 }
 
 // The next block: where, what, which key, its descriptors; the position stays.
@@ -159,7 +159,7 @@ func TestNextBlockStatus(t *testing.T) {
 		}
 		for at, want := range tt.want {
 			r.want(fmt.Sprintf("2B 00 00 %08x 00 00 00", at), "good")
-			r.wantPage("00 21", "0021"+fmt.Sprintf(want, at))
+			r.wantSecurity("00 21", "0021"+fmt.Sprintf(want, at))
 			r.wantAt(int64(at))
 		}
 	}

@@ -73,7 +73,7 @@ func TestSecurityProtocolOutCDB(t *testing.T) {
 	r.want("B5 20 0010 00 00 00010004 00 00", "5/24/00 cdb[6]")
 	r.want("B5 20 0010 00 00 00000034 00 00", "b/4b/00") // announced, not sent
 	r.want("B5 20 0010 00 00 00000000 00 00", "good")
-	r.wantPage("00 20", "0020 0014 00 00 00 01 00000000 10 00 0000 0000000000000000")
+	r.wantSecurity("00 20", "0020 0014 00 00 00 01 00000000 10 00 0000 0000000000000000")
 }
 
 // Scope PUBLIC gives the parameters up, whatever else the page says.

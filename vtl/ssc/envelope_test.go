@@ -13,7 +13,7 @@ import (
 )
 
 // text is a block that compresses well, noise one that does not.
-func text(n int) []byte { return bytes.Repeat([]byte("the quick brown fox "), n/20+1)[:n] }
+func prose(n int) []byte { return bytes.Repeat([]byte("the quick brown fox "), n/20+1)[:n] }
 
 func noise(n int) []byte {
 	b := make([]byte, n)
@@ -60,15 +60,15 @@ func TestWhatIsStored(t *testing.T) {
 		block             []byte
 		envelope, smaller bool
 	}{
-		{"off", false, false, text(4096), false, false},
-		{"compressed text", true, false, text(4096), true, true},
+		{"off", false, false, prose(4096), false, false},
+		{"compressed text", true, false, prose(4096), true, true},
 		{"noise does not compress", true, false, noise(4096), false, false},
 		{"a byte does not compress", true, false, []byte("x"), false, false},
-		{"encrypted", false, true, text(4096), true, false},
-		{"compressed, then encrypted", true, true, text(4096), true, true},
+		{"encrypted", false, true, prose(4096), true, false},
+		{"compressed, then encrypted", true, true, prose(4096), true, true},
 		{"noise, encrypted", true, true, noise(4096), true, false},
 		{"longest block", true, true, noise(maxBlock), true, false},
-		{"longest text", true, true, text(maxBlock), true, true},
+		{"longest text", true, true, prose(maxBlock), true, true},
 		{"a byte, encrypted", true, true, []byte("x"), true, false},
 	} {
 		r := newRig(t, newTape())
@@ -100,7 +100,7 @@ func TestWhatIsStored(t *testing.T) {
 
 // Lengths are those of the host's block, whatever is stored.
 func TestEnvelopeLengths(t *testing.T) {
-	for _, block := range [][]byte{text(300), noise(300)} {
+	for _, block := range [][]byte{prose(300), noise(300)} {
 		for _, encrypted := range []bool{true, false} {
 			r := newRig(t, newTape())
 			if encrypted {
@@ -123,10 +123,10 @@ func TestEnvelopeLengths(t *testing.T) {
 // What the drive says of a block that its parameters do not let it read, and that it stays before it.
 func TestReadsThatEncryptionRefuses(t *testing.T) {
 	r := newRig(t, newTape())
-	r.write(text(100)) // 0: compressed, in clear
+	r.write(prose(100)) // 0: compressed, in clear
 	r.write([]byte("plain"))
 	r.setKey(keyA)
-	r.write(text(100)) // 2: key A
+	r.write(prose(100)) // 2: key A
 	r.setRawKey()
 	r.write([]byte("raw")) // 3: key B, raw reads allowed
 	for _, tt := range []struct {
@@ -196,7 +196,7 @@ func TestFixedReadStopsAtOtherKey(t *testing.T) {
 // Whatever byte of an envelope is changed, there is a refusal or the data that was written, never other data. The
 // medium of this test has no checksums, so that all of it comes to the cipher.
 func TestTamperedEnvelopes(t *testing.T) {
-	for name, block := range map[string][]byte{"compressed": text(200), "not compressed": noise(100)} {
+	for name, block := range map[string][]byte{"compressed": prose(200), "not compressed": noise(100)} {
 		r := newRig(t, newTape())
 		r.setKey(keyA, "00 00 0004 756b6164", "01 00 0004 616b6164")
 		r.write(block)
@@ -281,7 +281,7 @@ func TestNoncesDiffer(t *testing.T) {
 
 // The paths that change blocks use their buffers again.
 func TestCodecDoesNotAllocate(t *testing.T) {
-	for _, block := range [][]byte{text(64 << 10), noise(64 << 10)} {
+	for _, block := range [][]byte{prose(64 << 10), noise(64 << 10)} {
 		r := newRig(t, newTape())
 		m := &envelopeHole{memoryTape: r.m}
 		r.s.tape = m
@@ -345,7 +345,7 @@ func TestKeysAndCompressionMixed(t *testing.T) {
 			},
 			"write": func(rt *rapid.T) {
 				n := rapid.IntRange(1, 2000).Draw(rt, "length")
-				block := rapid.SampledFrom([]func(int) []byte{text, noise}).Draw(rt, "kind")(n)
+				block := rapid.SampledFrom([]func(int) []byte{prose, noise}).Draw(rt, "kind")(n)
 				at := rapid.IntRange(max(0, len(tape)-3), len(tape)).Draw(rt, "at")
 				r.locate(int64(at))
 				r.write(block)
@@ -379,10 +379,10 @@ func TestKeysAndCompressionMixed(t *testing.T) {
 func FuzzEnvelope(f *testing.F) {
 	seed := newRig(f, newTape())
 	seed.setKey(keyA, "00 00 0002 7576", "01 00 0001 61")
-	seed.write(text(300))
+	seed.write(prose(300))
 	seed.write(noise(30))
 	seed.setOff()
-	seed.write(text(300))
+	seed.write(prose(300))
 	for _, o := range seed.m.objects {
 		f.Add(o.data)
 	}

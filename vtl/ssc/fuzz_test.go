@@ -25,6 +25,10 @@ func FuzzExec(f *testing.F) {
 	f.Add([]byte{0x34, 8, 0, 0, 0, 0, 0, 0, 32, 0}, []byte{}, uint8(32))
 	f.Add([]byte{0x82, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
 	f.Add([]byte{0x15, 0x10, 0, 0, 20, 0}, []byte{0, 0, 0x10, 0, 0x11, 0x0E, 3, 1, 0x3C, 3, 9, 0, 0, 1, 0xFF, 0xFF, 0, 0, 0, 0}, uint8(0))
+	f.Add([]byte{0x4D, 0, 0x40, 0xFF, 0, 0, 0, 0, 0xFF, 0}, []byte{}, uint8(255))
+	f.Add([]byte{0x4D, 0, 0x57, 0, 0, 0, 0, 0, 0xFF, 0}, []byte{}, uint8(255))
+	f.Add([]byte{0x4C, 2, 0x40, 0, 0, 0, 0, 0, 0, 0}, []byte{}, uint8(0))
+	f.Add([]byte{0x44, 3, 0, 0, 0, 0, 0, 0, 0xFF, 0}, []byte{}, uint8(255))
 	for _, op := range []byte{0x00, 0x03, 0x05, 0x12, 0x1A, 0x1B, 0x1C, 0x1D, 0x34, 0x5A, 0x5E, 0x8C, 0xA0, 0xA3, 0xA4} {
 		f.Add(append([]byte{op}, make([]byte, 15)...), []byte{}, uint8(255))
 		f.Add(append([]byte{op, 0, 0, 0, 255}, make([]byte, 1)...), []byte{}, uint8(10))

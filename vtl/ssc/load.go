@@ -39,6 +39,7 @@ func (s *Server) Insert(m Medium, barcode string) error {
 	s.place(m)
 	s.attentions.Add(spc.MediumChanged)
 	if s.unfit {
+		s.rejected()
 		return fmt.Errorf("insert %s: %s drive, %s cartridge: %w",
 			barcode, s.drive.name, s.memory.Generation, spc.ErrIncompatible)
 	}
@@ -50,6 +51,7 @@ func (s *Server) load(barcode string) error {
 	s.loaded, s.held = true, false
 	s.traffic = Traffic{}
 	s.thread()
+	s.beginLoad()
 	return s.setMemory(func(m *Meta) {
 		if m.LoadCount == 0 && barcode != "" {
 			putAttribute(m, Attribute{ID: barcodeID, Format: formatASCII, Value: spc.PadASCII(barcode, 32)})
@@ -74,6 +76,7 @@ func (s *Server) unload() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
+	s.bookLoad()
 	s.loaded = false
 	s.protect.demount()
 	s.thread()
@@ -90,6 +93,7 @@ func (s *Server) Remove() error {
 	case s.medium == nil:
 		return fmt.Errorf("remove from drive %s: %w", s.id.Serial, ErrEmpty)
 	case s.prevent && s.loaded:
+		s.refused(spc.RemovalPrevented)
 		return fmt.Errorf("remove %s from drive %s: %w", s.barcode, s.id.Serial, spc.ErrRemovalPrevented)
 	}
 	if err := s.unload(); err != nil {

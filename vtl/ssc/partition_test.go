@@ -26,8 +26,8 @@ func (r *rig) wantIn(partition int, position int64) {
 	r.wantAt(position)
 }
 
-// page asks for the current values of a mode page.
-func (r *rig) page(code, subpage byte) []byte {
+// modePage asks for the current values of a mode page.
+func (r *rig) modePage(code, subpage byte) []byte {
 	r.Helper()
 	got, err := r.exec(fmt.Sprintf("1A 08 %02x %02x FF 00", code, subpage), nil, 255)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestLocatePartition(t *testing.T) {
 			r.s.position = 3
 			r.want(tt.cdb, tt.sense)
 			r.wantIn(tt.partition, tt.lands)
-			if got := r.page(configPage, 0)[3]; got != byte(tt.partition) {
+			if got := r.modePage(configPage, 0)[3]; got != byte(tt.partition) {
 				t.Errorf("active partition of mode page 10h = %d, want %d", got, tt.partition)
 			}
 		})
@@ -179,7 +179,7 @@ func TestPartitionIsKept(t *testing.T) {
 		if allowed := s.heads.Overwrite == state.Heads.Overwrite; allowed != (tt.partition == 1) {
 			t.Errorf("what ALLOW OVERWRITE set is %+v", s.heads.Overwrite)
 		}
-		if got := r.page(configPage, 0)[3]; got != byte(tt.partition) {
+		if got := r.modePage(configPage, 0)[3]; got != byte(tt.partition) {
 			t.Errorf("active partition of mode page 10h = %d, want %d", got, tt.partition)
 		}
 	}
@@ -216,7 +216,7 @@ func TestPartitionPage(t *testing.T) {
 		}
 		r := &rig{TB: t, s: s}
 		r.want("00 00 00 00 00 00", "6/29/00")
-		wantBytes(t, name, r.page(0x11, 0), unhex(t, tt.want))
+		wantBytes(t, name, r.modePage(0x11, 0), unhex(t, tt.want))
 	}
 }
 
@@ -241,7 +241,7 @@ func TestFormatMedium(t *testing.T) {
 			r := newRig(t, tapeOf("ab|"))
 			if tt.page != "" {
 				r.selects(tt.page, "good")
-				wantBytes(t, "page after MODE SELECT", r.page(0x11, 0), unhex(t, tt.page))
+				wantBytes(t, "page after MODE SELECT", r.modePage(0x11, 0), unhex(t, tt.page))
 			}
 			if got := r.m.picture(); got != "ab|" {
 				t.Fatalf("MODE SELECT with POFM left %q on the tape", got)
@@ -255,7 +255,7 @@ func TestFormatMedium(t *testing.T) {
 			if !slices.Equal(got, tt.want) || r.m.picture() != "" {
 				t.Errorf("partitions of %d, with %q, want %d, blank", got, r.m.picture(), tt.want)
 			}
-			page := r.page(0x11, 0)
+			page := r.modePage(0x11, 0)
 			if int(page[3]) != len(tt.want)-1 || page[4] != 0x1C|byte(min(1, len(tt.want)-1))<<5 {
 				t.Errorf("page after the format = % x", page)
 			}
@@ -279,7 +279,7 @@ func TestPartitionPageRefuses(t *testing.T) {
 	} {
 		r := newRig(t, tapeOf("a"))
 		r.selects(page, want)
-		wantBytes(t, "page after the refusal", r.page(0x11, 0), unhex(t, page11))
+		wantBytes(t, "page after the refusal", r.modePage(0x11, 0), unhex(t, page11))
 	}
 }
 

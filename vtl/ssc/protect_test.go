@@ -115,19 +115,19 @@ func TestSoftwareWriteProtectionEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		r = &rig{t, s, r.m}
-		wantBytes(t, "after the program was closed", r.page(configPage, 0)[15:], unhex(t, byte15))
+		wantBytes(t, "after the program was closed", r.modePage(configPage, 0)[15:], unhex(t, byte15))
 		if err := s.Remove(); err != nil {
 			t.Fatal(err)
 		}
-		wantBytes(t, "without the cartridge", r.page(configPage, 0)[15:], unhex(t, "08"))
+		wantBytes(t, "without the cartridge", r.modePage(configPage, 0)[15:], unhex(t, "08"))
 		if err := s.Insert(r.m, "V00001L8"); err != nil {
 			t.Fatal(err)
 		}
 		r.want("00 00 00 00 00 00", "6/28/00")
-		wantBytes(t, "in the drive again", r.page(configPage, 0)[15:], unhex(t, after))
+		wantBytes(t, "in the drive again", r.modePage(configPage, 0)[15:], unhex(t, after))
 		s.PowerOn()
 		r.want("00 00 00 00 00 00", "6/29/00")
-		wantBytes(t, "after a power cycle", r.page(configPage, 0)[15:], unhex(t, after))
+		wantBytes(t, "after a power cycle", r.modePage(configPage, 0)[15:], unhex(t, after))
 		r.selects(config("10", "08"), map[string]string{"08": "good", "0a": "good", "09": "7/27/05"}[after])
 		if want := after == "09"; r.m.meta.PermanentProtect != want || r.m.meta.PersistentProtect {
 			t.Errorf("cartridge memory: %+v", r.m.meta)
@@ -151,7 +151,7 @@ func TestSoftwareWriteProtectionRefuses(t *testing.T) {
 	if got := describe(t, err); got != "3/04/10" || !errors.Is(err, errBadBlock) {
 		t.Errorf("memory that cannot be written: %s, %v", got, err)
 	}
-	wantBytes(t, "page 10h after it", r.page(configPage, 0)[15:], unhex(t, "88"))
+	wantBytes(t, "page 10h after it", r.modePage(configPage, 0)[15:], unhex(t, "88"))
 	newRig(t, nil).selects(config("10", "0a"), "2/3a/00")
 	newRig(t, nil).selects(config("14", "08"), "good")
 }
@@ -173,7 +173,7 @@ func TestSavedPagesWithoutTheCartridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = &rig{TB: t, s: s}
-	wantBytes(t, "another time, no cartridge", r.page(configPage, 0), unhex(t, "9"+strings.TrimPrefix(config("14", "08"), "1")))
+	wantBytes(t, "another time, no cartridge", r.modePage(configPage, 0), unhex(t, "9"+strings.TrimPrefix(config("14", "08"), "1")))
 }
 
 // pews is page 10h,01h with a zone of so many MB.
@@ -186,7 +186,7 @@ func TestProgrammableEarlyWarning(t *testing.T) {
 	m.warning, m.capacity = 5e6+100, 1<<40 // early warning behind 100 bytes and 5 MB
 	r := newRig(t, m)
 	r.selects(pews("0005"), "good")
-	wantBytes(t, "page 10h,01h", r.page(configPage, 1), unhex(t, "d"+strings.TrimPrefix(pews("0005"), "5")))
+	wantBytes(t, "page 10h,01h", r.modePage(configPage, 1), unhex(t, "d"+strings.TrimPrefix(pews("0005"), "5")))
 	flags := func() byte {
 		got, err := r.exec("34 00 00 00 00 00 00 00 00 00", nil, 20)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"calypso/tape/scsi"
 	"calypso/vtl/spc"
@@ -22,8 +23,10 @@ type Config struct {
 	Element    uint16 // the drive's element address there; 0: none
 	Observe    bool   // only look: what would change the cartridge or the drive is refused, 7/27/00
 
-	Compression bool     // the drive compresses unless a host says otherwise
-	Keys        []Secret // that Server.Keys gave with State; an observer needs none
+	Compression bool             // the drive compresses unless a host says otherwise
+	Keys        []Secret         // that Server.Keys gave with State; an observer needs none
+	Lifetime    *Lifetime        // what the drive remembers of its life; nil: it is new
+	Now         func() time.Time // the clock; nil: time.Now
 }
 
 // Server is one drive. Its methods are safe for concurrent use.
@@ -54,6 +57,10 @@ type Server struct {
 	traffic     Traffic // of this load
 	heads       heads
 	alerts      alerts
+	stats       Statistics // of this load
+	life        Lifetime
+	before      Lifetime // as it was when the drive was made
+	now         func() time.Time
 
 	reservations spc.Reservations
 	clock        spc.Clock
@@ -75,6 +82,7 @@ func New(c Config, medium Medium) (*Server, error) {
 	}
 	s := &Server{drive: drive, observe: c.Observe, id: identity(c, drive), modes: newModes(drive), vpd: vpdPages(c)}
 	s.presetCompression(c.Compression)
+	s.begin(c)
 	s.place(medium)
 	s.resume(c.State)
 	s.resumeEncryption(c)
@@ -96,6 +104,7 @@ func (s *Server) exec(ctx context.Context, n spc.Nexus, cmd *scsi.Command) error
 	cmd.Transferred = 0
 	s.call = spc.Call{CDB: cmd.CDB, Cmd: cmd, Nexus: n}
 	err := s.dispatch(ctx, &s.call)
+	s.account(&s.call, err)
 	s.call = spc.Call{}
 	return spc.FinishAs(s.modes.DescriptorSense(), cmd.CDB, err)
 }

@@ -30,6 +30,7 @@ type State struct {
 	Shared      spc.SharedState `json:"shared"`
 
 	Encryption Encryption `json:"encryption"` // without the key: see Server.Keys
+	Statistics Statistics `json:"statistics"` // of this load
 }
 
 // State gives the state to keep, clean.
@@ -52,6 +53,7 @@ func (s *Server) State() State {
 		Shared:      s.shared().State(),
 
 		Encryption: s.protect.clone(),
+		Statistics: s.stats,
 	}
 }
 
@@ -71,6 +73,7 @@ func (s *Server) powerOn() {
 	s.traffic, s.alerts = Traffic{}, 0
 	s.loaded = s.medium != nil && !s.unfit
 	s.thread()
+	s.countPowerOn()
 	s.shared().PowerOn()
 }
 
@@ -83,12 +86,14 @@ func (s *Server) resume(st *State) {
 	}
 	if st == nil || st.Dirty {
 		s.powerOn()
+		s.lostStatistics(st)
 		return
 	}
 	*s.attentions.Of(spc.DefaultNexus) = slices.Clone(st.Attentions)
 	s.prevent, s.buffered = st.Prevent, st.Buffered
 	s.blockLength = min(max(st.BlockLength, 0), maxBlock)
 	s.traffic, s.alerts = st.Traffic, alerts(st.Alerts)
+	s.stats = st.Statistics.sound()
 	s.loaded = st.Loaded && s.medium != nil && !s.unfit
 	s.held = st.Held && s.medium != nil && !s.loaded
 	if s.medium == nil {
