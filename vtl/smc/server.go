@@ -9,11 +9,13 @@ import (
 	"calypso/vtl/spc"
 )
 
-// Mover carries a cartridge from one element to another; the addresses exist, src is full and dst is
-// empty. When it fails nothing may have moved. An error that Is spc.ErrRemovalPrevented or
+// Mover carries cartridges from one element to another; the addresses exist. For Move src is full and
+// dst is empty. Exchange takes the cartridge of src to first and the one of first to second, which is
+// empty or src. When they fail nothing may have moved. An error that Is spc.ErrRemovalPrevented or
 // spc.ErrIncompatible is told to the host as such; any other is a HARDWARE ERROR that keeps its cause.
 type Mover interface {
 	Move(ctx context.Context, src, dst uint16) error
+	Exchange(ctx context.Context, src, first, second uint16) error
 }
 
 // Config says which library to be.
@@ -23,7 +25,7 @@ type Config struct {
 	Product  string // up to 16; empty: VTL
 	Revision string // up to 4; empty: 0001
 	State    *State // from the last run; nil, or one that is dirty, is a power cycle
-	Observe  bool   // only look: MOVE MEDIUM and PREVENT are refused, 7/27/00; there need be no Mover
+	Observe  bool   // only look: what would change anything is refused, 7/27/00; there need be no Mover
 }
 
 // State is the volatile state of a changer; who keeps it treats Dirty as with ssc.State: it is true
@@ -32,6 +34,8 @@ type State struct {
 	Dirty      bool       `json:"dirty"`
 	Prevent    bool       `json:"prevent"`
 	Attentions []scsi.ASC `json:"attentions"` // pending unit attentions, oldest first
+	DoorOpen   bool       `json:"door_open"`  // of the mail slots; a power cycle does not close it
+	Alerts     uint64     `json:"tape_alerts,string"`
 }
 
 // Server is one changer. Its methods are safe for concurrent use.
@@ -42,6 +46,8 @@ type Server struct {
 	mover      Mover
 	observe    bool
 	prevent    bool
+	door       bool   // of the mail slots: open
+	alerts     uint64 // TapeAlert flags, flag 1 in the highest bit
 	attentions spc.Attentions
 }
 
@@ -52,12 +58,14 @@ func New(c Config, inventory Inventory, mover Mover) (*Server, error) {
 		return nil, fmt.Errorf("changer %s: %w", c.Serial, err)
 	}
 	s := &Server{id: identity(c), inventory: inventory.clone(), mover: mover, observe: c.Observe}
+	s.door = c.State != nil && c.State.DoorOpen
 	if c.State == nil || c.State.Dirty {
 		s.attentions.Add(spc.PowerOn)
 		return s, nil
 	}
 	s.prevent = c.State.Prevent
 	s.attentions = append(s.attentions, c.State.Attentions...)
+	s.alerts = c.State.Alerts
 	return s, nil
 }
 
@@ -97,7 +105,7 @@ func (s *Server) dispatch(ctx context.Context, c *spc.Call) error {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{Prevent: s.prevent, Attentions: append([]scsi.ASC{}, s.attentions...)}
+	return State{Prevent: s.prevent, Attentions: append([]scsi.ASC{}, s.attentions...), DoorOpen: s.door, Alerts: s.alerts}
 }
 
 // Inventory gives a copy of what is where.
@@ -107,11 +115,11 @@ func (s *Server) Inventory() Inventory {
 	return s.inventory.clone()
 }
 
-// PowerOn is a power cycle.
+// PowerOn is a power cycle. The door of the mail slots stays as it is.
 func (s *Server) PowerOn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.prevent = false
+	s.prevent, s.alerts = false, 0
 	s.attentions.Add(spc.PowerOn)
 }
 

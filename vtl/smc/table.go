@@ -18,6 +18,10 @@ const changes = spc.FirstDeviceFlag
 var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
+		exchangeCommands(),
+		positionCommands(),
+		doorCommands(),
+		logCommands(),
 	)...)
 })
 
@@ -75,20 +79,25 @@ func (s *Server) requestSense(_ context.Context, c *spc.Call) error {
 // testUnitReady: a virtual library is always ready.
 func (s *Server) testUnitReady(context.Context, *spc.Call) error { return nil }
 
-// initialize has nothing to look for: the inventory is always true.
-func (s *Server) initialize(context.Context, *spc.Call) error { return nil }
+// initialize has nothing to look for: the inventory is always true. Labels that cannot be read raise
+// their TapeAlert flag.
+func (s *Server) initialize(context.Context, *spc.Call) error {
+	for _, e := range s.inventory.Elements {
+		if e.Full && e.Barcode == "" {
+			s.raise(AlertBarcode)
+		}
+	}
+	return nil
+}
 
 func (s *Server) preventAllow(_ context.Context, c *spc.Call) error {
 	s.prevent = c.Bit(4, 0x01)
 	return nil
 }
 
-// modeSense is MODE SENSE(6) and (10). The one page is the element address assignment page, made
-// from the inventory; nothing in it can be changed.
+// modeSense is MODE SENSE(6) and (10).
 func (s *Server) modeSense(_ context.Context, c *spc.Call) error {
-	page := s.assignment()
-	modes := spc.NewModes(spc.ModePage{Code: 0x1D, Default: page, Changeable: make([]byte, len(page))})
-	return modes.Sense(c, spc.ModeHeader{})
+	return s.modes().Sense(c, spc.ModeHeader{})
 }
 
 // assignment is mode page 1Dh: first address and number of elements for each type (SMC-3).

@@ -5,7 +5,13 @@ package ssc
 type alerts uint64
 
 // raise sets a TapeAlert flag, as an event in the drive does.
-func (s *Server) raise(flag int) { s.alerts |= 1 << (64 - flag) }
+func (s *Server) raise(flag int) {
+	s.alerts |= 1 << (64 - flag)
+	s.cleaning.note(flag, true)
+}
 
 // lower clears one.
-func (s *Server) lower(flag int) { s.alerts &^= 1 << (64 - flag) }
+func (s *Server) lower(flag int) {
+	s.alerts &^= 1 << (64 - flag)
+	s.cleaning.note(flag, false)
+}

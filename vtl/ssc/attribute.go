@@ -53,7 +53,7 @@ var deviceAttributes = []deviceAttribute{
 	{0x0406, formatASCII, func(_ *Server, m Meta) []byte { return spc.PadASCII(m.ManufactureDate, 8) }},
 	{0x0407, formatBinary, func(*Server, Meta) []byte { return u64(memoryBytes) }},
 	{0x0408, formatBinary, func(_ *Server, m Meta) []byte { return []byte{mediumKind(m)} }},
-	{0x0409, formatBinary, func(*Server, Meta) []byte { return []byte{0, 0} }},
+	{0x0409, formatBinary, func(_ *Server, m Meta) []byte { return mediumInformation(m) }},
 }
 
 // hostAttribute is an attribute that a host may write (SPC-5).
@@ -90,7 +90,10 @@ func (s *Server) remainingBytes() int64 {
 
 // mediumKind is MEDIUM TYPE of attribute 0408h.
 func mediumKind(m Meta) byte {
-	if m.WORM {
+	switch {
+	case m.Cleaning:
+		return cleaningKind
+	case m.WORM:
 		return 0x80
 	}
 	return 0x00

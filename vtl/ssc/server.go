@@ -47,6 +47,7 @@ type Server struct {
 	buffered    bool
 	traffic     Traffic // of this load
 	alerts      alerts
+	cleaning    Cleaning
 
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }
@@ -107,7 +108,7 @@ func (s *Server) gate(f spc.Flags) error {
 	if f&changes != 0 && s.observe {
 		return spc.Refuse(scsi.DataProtect, spc.WriteProtected)
 	}
-	if f&needsMedium != 0 {
+	if f&needsMedium != 0 || f&needsMemory != 0 && !s.memory.Cleaning {
 		if k := s.notReady(); k != nil {
 			return k
 		}
@@ -123,6 +124,8 @@ func (s *Server) notReady() *spc.Check {
 	switch {
 	case s.loaded:
 		return nil
+	case s.medium != nil && s.memory.Cleaning:
+		return s.cleaningSense()
 	case s.medium != nil && s.unfit:
 		return spc.Refuse(scsi.NotReady, spc.IncompatibleMedium)
 	case s.medium != nil && s.held:

@@ -24,6 +24,7 @@ type State struct {
 	ModePages   []spc.ModeValue `json:"mode_pages"`
 	Traffic     Traffic         `json:"traffic"` // in this load
 	Alerts      uint64          `json:"tape_alerts,string"`
+	Cleaning    Cleaning        `json:"cleaning"`
 }
 
 // State gives the state to keep, clean.
@@ -42,6 +43,7 @@ func (s *Server) State() State {
 		ModePages:   s.modes.Values(),
 		Traffic:     s.traffic,
 		Alerts:      uint64(s.alerts),
+		Cleaning:    s.cleaning,
 	}
 }
 
@@ -57,7 +59,8 @@ func (s *Server) powerOn() {
 	s.modes.Reset()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
-	s.position, s.traffic, s.alerts = 0, Traffic{}, 0
+	s.position, s.traffic, s.alerts = 0, Traffic{}, s.cleaning.Asks
+	s.cleaning.Failed, s.cleaning.Count = false, 0
 	s.loaded = s.medium != nil && !s.unfit
 	s.attentions.Add(spc.PowerOn)
 }
@@ -67,6 +70,7 @@ func (s *Server) powerOn() {
 func (s *Server) resume(st *State) {
 	if st != nil {
 		s.modes.Restore(st.ModePages)
+		s.cleaning = st.Cleaning
 	}
 	if st == nil || st.Dirty {
 		s.powerOn()
