@@ -18,6 +18,7 @@ func libraryGroup() *command {
 		Commands: []*command{
 			libraryListCommand(), libraryShowCommand(), libraryInventoryCommand(), libraryLoadCommand(),
 			libraryUnloadCommand(), libraryMoveCommand(), libraryImportCommand(), libraryExportCommand(),
+			libraryExchangeCommand(),
 		},
 	}
 }

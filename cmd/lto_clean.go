@@ -26,7 +26,7 @@ func ltoCleanCommand() *command {
 			{"calypso lto clean -f vtl01:0", "clean the drive"},
 			{"calypso lto clean -f vtl01:0 --unload -n", "what would be done, also with a tape in the drive"},
 		},
-		Exits:   []errcode.Exit{errcode.ExitRefused, errcode.ExitNoSpace, errcode.ExitTimeout},
+		Exits:   []errcode.Exit{errcode.ExitRefused, errcode.ExitNoSpace},
 		Mutates: true,
 		Run:     runLTOClean,
 	})

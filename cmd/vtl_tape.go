@@ -125,9 +125,9 @@ func vtlTapeAddCommand() *command {
 			{"calypso vtl tape add vtl01 A00001L8 --slot 3", "a new tape in slot 3"},
 			{"calypso vtl tape add vtl01 CLN001L8", "a cleaning cartridge"},
 		},
-		Exits:    []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitNoSpace},
-		Mutates:  true,
-		Run:      runVTLTapeAdd,
+		Exits:   []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitNoSpace},
+		Mutates: true,
+		Run:     runVTLTapeAdd,
 	}
 }
 

@@ -14,15 +14,14 @@ import (
 // cleaner is the drive 0 of a robot's library: it cleans for so many polls while it holds a cleaning
 // cartridge.
 type cleaner struct {
-	r        *robot
-	polls    int         // until it is done
-	during   string      // sense while it cleans
-	after    *scsi.Sense // when it is done; nil: ready
-	status   string      // page 11h; "": refused
-	alerts   string      // page 12h
-	unloads  int
-	wasTaken bool
-	onPoll   func()
+	r       *robot
+	polls   int         // until it is done
+	during  string      // sense while it cleans
+	after   *scsi.Sense // when it is done; nil: ready
+	status  string      // page 11h; "": refused
+	alerts  string      // page 12h
+	unloads int
+	onPoll  func()
 }
 
 func senseOf(key scsi.SenseKey, asc scsi.ASC) *scsi.Sense { return &scsi.Sense{Key: key, ASC: asc} }
