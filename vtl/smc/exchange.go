@@ -61,7 +61,7 @@ func (s *Server) checkExchange(src, first, second *Element) error {
 		return pointing(spc.SourceEmpty, 4)
 	case !first.Full:
 		return pointing(spc.SourceEmpty, 6)
-	case second == first, second != src && second.Full:
+	case second != src && second.Full: // the first destination too, which is full
 		return pointing(spc.DestinationFull, 8)
 	}
 	for i, e := range []*Element{src, first, second} {
