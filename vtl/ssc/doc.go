@@ -16,6 +16,9 @@
 //   - Early warning is reported by every WRITE and WRITE FILEMARKS that ends at or behind it.
 //   - A cartridge that the drive cannot read stays in it, not ready, 2/30/00; one that it can only
 //     read refuses writes with 7/30/05.
+//   - A cleaning cartridge cleans as soon as it is inserted and stays in the drive, not ready, 2/30/03, or
+//     2/30/07 when it had no cleanings left. Its memory can be read; nothing else on it can.
+//   - A request for cleaning (TapeAlert 20, 21) outlives the flags, which hosts clear by reading them.
 //
 // Limits: one partition, one host (no reservations; MODE SELECT raises no unit attention, as it is
 // for other hosts only), nothing is compressed, setmarks and the obsolete forms are refused. A WORM
