@@ -138,15 +138,22 @@ func judgedLibrary(t *testing.T) (a *appliance, changer, drive *bench) {
 	a = newAppliance(t)
 	library := shim(a)
 	a.calypso(0, "vtl", "create", "vtl01", "--drives", "2", "--slots", "3", "--io-slots", "1", "--tapes", "2", "--media", "LTO-8")
+	changer, drive = a.judged(library)
+	return a, changer, drive
+}
+
+// judged puts the changer and the first drive of vtl01 on sockets.
+func (a *appliance) judged(shim string) (changer, drive *bench) {
+	a.t.Helper()
 	places, err := place.Resolve(func(string) string { return "" }, 0, a.state, "")
-	check(t, err)
+	check(a.t, err)
 	store := vtl.NewStore(places)
-	c, err := store.OpenChanger(t.Context(), "vtl01")
-	check(t, err)
-	changer = serveDevice(a, library, "changer", c)
-	d, err := store.OpenDrive(t.Context(), "vtl01", 0)
-	check(t, err)
-	return a, changer, serveDevice(a, library, "drive", d)
+	c, err := store.OpenChanger(a.t.Context(), "vtl01")
+	check(a.t, err)
+	changer = serveDevice(a, shim, "changer", c)
+	d, err := store.OpenDrive(a.t.Context(), "vtl01", 0)
+	check(a.t, err)
+	return changer, serveDevice(a, shim, "drive", d)
 }
 
 // TestJudgesOfTheChanger: mtx sees every element where it is, and moves cartridges.

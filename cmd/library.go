@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"calypso/sys/errcode"
@@ -17,6 +18,7 @@ func libraryGroup() *command {
 		Commands: []*command{
 			libraryListCommand(), libraryShowCommand(), libraryInventoryCommand(), libraryLoadCommand(),
 			libraryUnloadCommand(), libraryMoveCommand(), libraryImportCommand(), libraryExportCommand(),
+			libraryExchangeCommand(),
 		},
 	}
 }
@@ -85,6 +87,7 @@ type driveDoc struct {
 	Full           bool    `json:"full"`
 	Barcode        *string `json:"barcode"`
 	HomeSlot       *int    `json:"home_slot"`
+	Cleaning       bool    `json:"cleaning"`
 	HeldBy         *string `json:"-"`
 }
 
@@ -94,6 +97,7 @@ type elementDoc struct {
 	Full           bool    `json:"full"`
 	Barcode        *string `json:"barcode"`
 	Cleaning       bool    `json:"cleaning"`
+	Accessible     bool    `json:"accessible"`
 }
 
 func libraryShowCommand() *command {
@@ -164,7 +168,7 @@ func (inv *invocation) showInventory(ctx context.Context, c *changer, fullOnly b
 
 func newDriveDoc(library string, v tape.Inventory, e tape.Element) driveDoc {
 	d := driveDoc{Name: fmt.Sprintf("%s:%d", library, e.Number), Drive: e.Number, ElementAddress: int(e.Address),
-		Serial: orNull(e.DriveSerial), Product: orNull(e.DriveProduct), Full: e.Full, Barcode: orNull(e.Barcode)}
+		Serial: orNull(e.DriveSerial), Product: orNull(e.DriveProduct), Full: e.Full, Barcode: orNull(e.Barcode), Cleaning: e.Cleaning}
 	if home, ok := v.ByAddress(uint16(e.Source)); ok && e.Full && e.Source >= 0 && home.Kind == tape.Slot {
 		d.HomeSlot = &home.Number
 	}
@@ -174,7 +178,7 @@ func newDriveDoc(library string, v tape.Inventory, e tape.Element) driveDoc {
 func elementDocs(list []tape.Element) []elementDoc {
 	docs := make([]elementDoc, 0, len(list))
 	for _, e := range list {
-		docs = append(docs, elementDoc{e.Number, int(e.Address), e.Full, orNull(e.Barcode), e.Cleaning})
+		docs = append(docs, elementDoc{e.Number, int(e.Address), e.Full, orNull(e.Barcode), e.Cleaning, e.Accessible})
 	}
 	return docs
 }
@@ -192,17 +196,43 @@ func (p *page) library(doc libraryShowDoc, fullOnly bool) {
 		name string
 		list []elementDoc
 	}{{"slot", doc.Slots}, {"io slot", doc.IOSlots}} {
-		t := newTable(">"+part.name, ">address", "barcode")
-		for _, e := range part.list {
-			if e.Full || !fullOnly {
-				t.row(e.Number, e.ElementAddress, e.Barcode)
-			}
-		}
+		t := elementTable(part.name, part.list, fullOnly)
 		if len(t.rows) > 0 {
 			p.blank()
 		}
 		p.table(t, "no "+part.name+"s")
 	}
+}
+
+// note is what is unusual about a place.
+func (e elementDoc) note() string {
+	switch {
+	case !e.Accessible:
+		return "the robot cannot reach it"
+	case e.Cleaning:
+		return "cleaning cartridge"
+	}
+	return ""
+}
+
+// elementTable has a column for notes only when there is one.
+func elementTable(name string, list []elementDoc, fullOnly bool) *table {
+	headers := []string{">" + name, ">address", "barcode"}
+	noted := slices.ContainsFunc(list, func(e elementDoc) bool { return e.note() != "" })
+	if noted {
+		headers = append(headers, "note")
+	}
+	t := newTable(headers...)
+	for _, e := range list {
+		row := []any{e.Number, e.ElementAddress, e.Barcode}
+		if noted {
+			row = append(row, e.note())
+		}
+		if e.Full || !fullOnly {
+			t.row(row...)
+		}
+	}
+	return t
 }
 
 // movedDoc is what a move did: `calypso library load|unload|move|import|export --json`.

@@ -30,16 +30,22 @@ type vtlTapeDoc struct {
 	Written        bool    `json:"written"`
 	WORM           bool    `json:"worm"`
 	WriteProtected *bool   `json:"write_protected"`
+	Cleaning       bool    `json:"cleaning"`
+	CleaningsLeft  *int64  `json:"cleanings_left"`
 	Problem        *string `json:"problem"`
 }
 
 // newTapeDoc leaves null what the memory of a damaged cartridge does not say any more.
 func newTapeDoc(t vtl.TapeInfo) vtlTapeDoc {
 	d := vtlTapeDoc{Barcode: t.Barcode, Generation: t.Generation, Location: t.Location, CapacityBytes: &t.CapacityBytes,
-		UsedBytes: t.UsedBytes, Written: t.Written, WORM: t.WORM, WriteProtected: &t.WriteProtected}
+		UsedBytes: t.UsedBytes, Written: t.Written, WORM: t.WORM, WriteProtected: &t.WriteProtected, Cleaning: t.Cleaning}
+	if t.Cleaning {
+		d.CapacityBytes, d.CleaningsLeft = nil, &t.CleaningsLeft
+	}
 	if t.Problem != nil {
 		text := t.Problem.Error()
 		d.CapacityBytes, d.WriteProtected, d.Problem = orNullSize(t.CapacityBytes), nil, &text
+		d.CleaningsLeft = nil
 	}
 	return d
 }
@@ -77,7 +83,7 @@ func runVTLTapeList(_ context.Context, inv *invocation) error {
 	for _, info := range tapes {
 		d := newTapeDoc(info)
 		doc.Tapes = append(doc.Tapes, d)
-		t.row(d.Barcode, d.Generation, d.Location, bytesText(d.UsedBytes), sizeText(info.CapacityBytes), d.Written, d.WriteProtected)
+		t.row(d.Barcode, d.Generation, d.Location, bytesText(d.UsedBytes), d.roomText(info), d.Written, d.WriteProtected)
 		if d.Problem != nil {
 			inv.warn("%s cannot be used: %s", d.Barcode, *d.Problem)
 		}
@@ -85,20 +91,43 @@ func runVTLTapeList(_ context.Context, inv *invocation) error {
 	return inv.emit(doc, func(p *page) { p.table(t, "no tapes; 'calypso vtl tape add' makes one") })
 }
 
+// roomText is what the cartridge has to give: bytes, or cleanings.
+func (d vtlTapeDoc) roomText(info vtl.TapeInfo) string {
+	switch {
+	case d.CleaningsLeft != nil:
+		return counted(int(*d.CleaningsLeft), "cleaning")
+	case d.Cleaning:
+		return "-"
+	}
+	return sizeText(info.CapacityBytes)
+}
+
+// kind is what a person calls the cartridge.
+func (d vtlTapeDoc) kind() string {
+	if d.Cleaning {
+		return "cleaning cartridge"
+	}
+	return d.Generation + " tape"
+}
+
 func vtlTapeAddCommand() *command {
 	return &command{
 		Name: "add", Summary: "add a blank tape to a virtual library",
-		Description: "Makes a blank tape and puts it into a slot or an I/O slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10.",
+		Description: "Makes a blank tape and puts it into a slot or an I/O slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10. A barcode that begins with CLN is that of a cleaning cartridge, which every drive takes: CLN001L8, CLNU01CU.",
 		Args:        []arg{libraryArg(), barcodeArg()},
 		Flags: []flag{
 			intFlag("slot", "N", "the slot; without it the first free one"),
 			intFlag("io-slot", "N", "an I/O slot in place of a slot, as if a hand had put the tape there"),
 			sizeFlag("tape-size", "capacity; without it the native capacity of the generation"),
+			intFlag("cleanings", "N", "how often a cleaning cartridge can still clean; without it 50 times"),
 		},
-		Examples: []example{{"calypso vtl tape add vtl01 A00001L8 --slot 3", "a new tape in slot 3"}},
-		Exits:    []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitNoSpace},
-		Mutates:  true,
-		Run:      runVTLTapeAdd,
+		Examples: []example{
+			{"calypso vtl tape add vtl01 A00001L8 --slot 3", "a new tape in slot 3"},
+			{"calypso vtl tape add vtl01 CLN001L8", "a cleaning cartridge"},
+		},
+		Exits:   []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitNoSpace},
+		Mutates: true,
+		Run:     runVTLTapeAdd,
 	}
 }
 
@@ -112,6 +141,10 @@ func runVTLTapeAdd(ctx context.Context, inv *invocation) (err error) {
 		return errcode.New(errcode.SlotNotFound, inv.arg("LIBRARY"), "there is no slot %d", spec.Slot)
 	case inv.isSet("io-slot") && spec.IOSlot < 1:
 		return errcode.New(errcode.SlotNotFound, inv.arg("LIBRARY"), "there is no I/O slot %d", spec.IOSlot)
+	}
+	if inv.isSet("cleanings") {
+		n := int(inv.integer("cleanings"))
+		spec.Cleanings = &n
 	}
 	release, err := inv.lockChanger(ctx, inv.arg("LIBRARY"))
 	if err != nil {
@@ -132,7 +165,7 @@ func (inv *invocation) emitTape(done, would string, info vtl.TapeInfo) error {
 		if inv.dryRun {
 			verb = would
 		}
-		p.line("%s %s tape %s (%s, %s)", verb, info.Generation, info.Barcode, info.Location, bytesText(info.CapacityBytes))
+		p.line("%s %s %s (%s, %s)", verb, doc.Tape.kind(), info.Barcode, info.Location, doc.Tape.roomText(info))
 	})
 }
 

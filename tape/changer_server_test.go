@@ -2,6 +2,7 @@ package tape_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -63,6 +64,11 @@ func (l *library) Move(_ context.Context, src, dst uint16) error {
 		return d.Insert(r, r.meta.Barcode)
 	}
 	return nil
+}
+
+// Exchange is not for these tests.
+func (l *library) Exchange(context.Context, uint16, uint16, uint16) error {
+	return errors.New("no exchange")
 }
 
 func open(t testing.TB, l *library) *tape.Changer {

@@ -165,6 +165,9 @@ func (c *Changer) moveError(op string, from, to Element, err error) error {
 		e = c.placeError(to, "holds a cartridge", errcode.SlotFull, errcode.DriveFull)
 	case s.ASC == scsi.ASCInvalidElement:
 		e = c.noElement(s, from, to)
+	case s.ASC == scsi.ASCNoAccess:
+		e = errcode.New(errcode.DeviceBusy, c.Name, "the library cannot reach %s or %s now, nothing was moved: %s", from, to, s.ASC).
+			WithOp(op).WithHint("close the door of the library or of its I/O slots")
 	default:
 		return c.fail(op, err)
 	}

@@ -118,8 +118,17 @@ func (u *Unit) notReady(r Readiness) error {
 		e.Code, e.Msg = senseCode(r.Sense), r.Sense.String()
 		e.Err = &scsi.SenseError{CDB: []byte{scsi.OpTestUnitReady, 0, 0, 0, 0, 0}, Sense: r.Sense}
 	}
+	if cleaningInside(r.Sense) {
+		e.Code, e.Msg = errcode.MediaIncompatible, "the drive holds a cleaning cartridge: "+e.Msg
+		e.Hint = "put it away with 'calypso library unload'"
+	}
 	if r.State == NeedsLoad {
 		e.Hint = "the cartridge is in the drive but not threaded: load it"
 	}
 	return e
+}
+
+// cleaningInside says that the drive is not ready because of a cleaning cartridge in it.
+func cleaningInside(s scsi.Sense) bool {
+	return s.Key == scsi.NotReady && (s.ASC == scsi.ASCCleaningCartridge || s.ASC == scsi.ASCCleaningFailure)
 }

@@ -78,6 +78,9 @@ func (r *robot) Exec(_ context.Context, cmd *scsi.Command) error {
 			return r.moveErr
 		}
 		sense = r.move(binary.BigEndian.Uint16(cmd.CDB[4:]), binary.BigEndian.Uint16(cmd.CDB[6:]))
+	case 0xA6:
+		r.moves++
+		sense = r.exchange(binary.BigEndian.Uint16(cmd.CDB[4:]), binary.BigEndian.Uint16(cmd.CDB[6:]), binary.BigEndian.Uint16(cmd.CDB[8:]))
 	default:
 		sense = &scsi.Sense{Key: scsi.IllegalRequest, ASC: scsi.ASCInvalidOpcode}
 	}
@@ -105,6 +108,19 @@ func (r *robot) move(from, to uint16) *scsi.Sense {
 	if r.swap != "" {
 		d.barcode = r.swap
 	}
+	return nil
+}
+
+// exchange of two full places; the others are refused as not known.
+func (r *robot) exchange(from, first, second uint16) *scsi.Sense {
+	if r.moveSense != nil || r.pretend {
+		return r.moveSense
+	}
+	a, b := r.at(from), r.at(first)
+	if a == nil || b == nil || second != from || a.barcode == "" || b.barcode == "" {
+		return &scsi.Sense{Key: scsi.IllegalRequest, ASC: scsi.ASCInvalidElement}
+	}
+	a.barcode, b.barcode = b.barcode, a.barcode
 	return nil
 }
 

@@ -26,6 +26,8 @@ func timeoutOf(cdb []byte) time.Duration {
 		return 170000 * time.Second // a long erase writes the whole tape
 	case scsi.OpReadElementStatus, scsi.OpMoveMedium:
 		return 300 * time.Second
+	case scsi.OpExchangeMedium: // two moves
+		return 600 * time.Second
 	case scsi.OpInitializeElementStatus:
 		return 1800 * time.Second
 	}

@@ -18,23 +18,26 @@ import (
 type TapeSpec struct {
 	Barcode       string
 	CapacityBytes int64 // 0: the native capacity
+	Cleanings     *int  // left of a cleaning cartridge; nil: that of a new one
 	Slot          int   // 0: the first empty one
 	IOSlot        int   // a mail slot instead; 0: none
 	DryRun        bool  // check everything, write nothing
 }
 
-// AddTape makes a blank cartridge in an empty slot or mail slot. Its generation is that of its barcode.
+// AddTape makes a new cartridge in an empty slot or mail slot. Its generation is that of its barcode.
 // The caller holds the changer's lock. Errors: errcode.BarcodeInvalid, BarcodeExists, SlotNotFound,
-// SlotFull, NoFreeSlot, Usage for the size.
+// SlotFull, NoFreeSlot, RemovalPrevented while a host has the mail slots locked, Usage for the size
+// and the cleanings.
 func (s *Store) AddTape(ctx context.Context, library string, spec TapeSpec) (TapeInfo, error) {
 	generation, worm, err := CheckBarcode(spec.Barcode)
 	if err != nil {
 		return TapeInfo{}, err
 	}
-	if err := checkTapeSize(spec.Barcode, spec.CapacityBytes, generation); err != nil {
+	if err := spec.check(generation); err != nil {
 		return TapeInfo{}, err
 	}
 	info := TapeInfo{Barcode: spec.Barcode, Generation: generation.Name, WORM: worm, CapacityBytes: spec.CapacityBytes}
+	spec.describeCleaning(&info)
 	if info.CapacityBytes == 0 {
 		info.CapacityBytes = generation.CapacityBytes
 	}
@@ -46,11 +49,14 @@ func (s *Store) AddTape(ctx context.Context, library string, spec TapeSpec) (Tap
 		if err != nil {
 			return err
 		}
+		if err := s.reachable(library, at); err != nil {
+			return err
+		}
 		info.setPlace(library, at, at)
 		if spec.DryRun {
 			return nil
 		}
-		return s.addTape(ctx, l, Cartridge{Barcode: spec.Barcode, At: at, Home: at}, spec.CapacityBytes)
+		return s.addTape(ctx, l, Cartridge{Barcode: spec.Barcode, At: at, Home: at}, spec)
 	}
 	attention := spc.MediumChanged
 	if spec.IOSlot != 0 {
@@ -132,7 +138,7 @@ func (l *Library) placeFor(spec TapeSpec) (Place, error) {
 	return p, nil
 }
 
-func (s *Store) addTape(ctx context.Context, l *Library, c Cartridge, bytes int64) error {
+func (s *Store) addTape(ctx context.Context, l *Library, c Cartridge, spec TapeSpec) error {
 	if err := os.MkdirAll(l.tapesDir(), 0o750); err != nil {
 		return err
 	}
@@ -140,8 +146,11 @@ func (s *Store) addTape(ctx context.Context, l *Library, c Cartridge, bytes int6
 	if err := os.RemoveAll(l.tapeDir(c.Barcode)); err != nil {
 		return err
 	}
-	if err := createImage(l, c.Barcode, bytes); err != nil {
+	if err := createImage(l, c.Barcode, spec.CapacityBytes); err != nil {
 		return err
+	}
+	if err := spec.useUp(l); err != nil {
+		return errors.Join(err, os.RemoveAll(l.tapeDir(c.Barcode)))
 	}
 	step("tape image")
 	err := syncFileSystem(l.dir())
@@ -161,14 +170,18 @@ func (s *Store) addTape(ctx context.Context, l *Library, c Cartridge, bytes int6
 // The caller holds the changer's lock. Errors: errcode.BarcodeNotFound, DeviceBusy, ConfirmRequired.
 func (s *Store) RemoveTape(ctx context.Context, library, barcode string, confirmed bool) error {
 	return s.changeTapes(ctx, library, spc.MediumChanged, func(l *Library) error {
-		if _, err := l.outside(barcode); err != nil {
+		c, err := l.outside(barcode)
+		if err != nil {
+			return err
+		}
+		if err := s.reachable(library, c.At); err != nil {
 			return err
 		}
 		if n, err := image.UsedBytes(l.tapeDir(barcode)); (n > 0 || err != nil) && !confirmed {
 			return errcode.New(errcode.ConfirmRequired, barcode, "has been written").
 				WithHint("remove it with its data by --confirm %s", barcode)
 		}
-		err := s.update(ctx, library, func(l *Library) error {
+		err = s.update(ctx, library, func(l *Library) error {
 			l.Cartridges = slices.DeleteFunc(l.Cartridges, func(c Cartridge) bool { return c.Barcode == barcode })
 			l.Removing = append(l.Removing, barcode)
 			return nil

@@ -2,7 +2,6 @@ package vtl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"calypso/sys/errcode"
@@ -98,6 +97,9 @@ func (l *Library) inventory() (smc.Inventory, error) {
 }
 
 func mediumType(barcode string) smc.MediumType {
+	if IsCleaning(barcode) {
+		return smc.CleaningMedium
+	}
 	if _, worm, ok := image.GenerationByMediaID(barcode[volumeLength:]); ok && worm {
 		return smc.WORMMedium
 	}
@@ -143,15 +145,13 @@ func (r robot) Move(ctx context.Context, src, dst uint16) error {
 	if err := l.fits(c.Barcode, to); err != nil {
 		return err
 	}
-	m := move{store: r.store, library: l, barcode: c.Barcode, from: from, to: to}
-	err = m.carry(ctx)
-	return errors.Join(err, m.giveBack())
+	return r.carry(ctx, l, leg{c.Barcode, from, to})
 }
 
 // fits refuses a cartridge that the drive it shall go to cannot read, while it is still in its place.
 func (l *Library) fits(barcode string, to Place) error {
 	generation, _, err := CheckBarcode(barcode)
-	if err != nil || to.Kind != InDrive {
+	if err != nil || to.Kind != InDrive || IsCleaning(barcode) {
 		return err
 	}
 	drive := l.Drives[to.Number].Generation
@@ -159,88 +159,6 @@ func (l *Library) fits(barcode string, to Place) error {
 		return errcode.New(errcode.MediaIncompatible, barcode, "%s cartridge, %s drive: %w", generation.Name, drive, spc.ErrIncompatible)
 	}
 	return nil
-}
-
-// move is one cartridge on its way.
-type move struct {
-	store    *Store
-	library  *Library
-	barcode  string
-	from, to Place
-	borrowed []func() error
-}
-
-func (m *move) carry(ctx context.Context) error {
-	source, err := m.drive(m.from)
-	if err != nil {
-		return err
-	}
-	target, err := m.drive(m.to)
-	if err != nil {
-		return err
-	}
-	if source != nil {
-		if err := source.remove(); err != nil {
-			return err
-		}
-	}
-	if target != nil {
-		if err := target.insert(m.library, m.barcode); err != nil {
-			return errors.Join(err, m.putBack(source))
-		}
-	}
-	step("carried")
-	if err := m.commit(ctx); err != nil {
-		if target != nil {
-			err = errors.Join(err, target.remove())
-		}
-		return errors.Join(err, m.putBack(source))
-	}
-	step("moved")
-	return nil
-}
-
-// drive borrows the drive of a place; nil for one that is no drive.
-func (m *move) drive(p Place) (*Drive, error) {
-	if p.Kind != InDrive {
-		return nil, nil
-	}
-	d, giveBack, err := m.store.borrow(m.library, p.Number)
-	if err != nil {
-		return nil, err
-	}
-	m.borrowed = append(m.borrowed, giveBack)
-	return d, nil
-}
-
-func (m *move) giveBack() error {
-	var failed []error
-	for _, f := range m.borrowed {
-		failed = append(failed, f())
-	}
-	return errors.Join(failed...)
-}
-
-func (m *move) putBack(source *Drive) error {
-	if source == nil {
-		return nil
-	}
-	return source.insert(m.library, m.barcode)
-}
-
-// commit writes the library's file durably. The move counts from here on.
-func (m *move) commit(ctx context.Context) error {
-	return m.store.update(ctx, m.library.Name, func(l *Library) error {
-		c, ok := l.Find(m.barcode)
-		if !ok || c.At != m.from {
-			return fmt.Errorf("library %s: %s is no longer at %s", l.Name, m.barcode, m.from)
-		}
-		if m.from.Kind != InDrive {
-			c.Home = m.from
-		}
-		c.At = m.to
-		return nil
-	})
 }
 
 // Nexus is the changer as one more host sees it; see smc.Server.

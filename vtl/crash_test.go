@@ -191,3 +191,39 @@ func TestMoveSurvivesCrash(t *testing.T) {
 			}
 		})
 }
+
+// An exchange that a kill ends has moved both cartridges or none, and both drives are usable.
+func TestExchangeSurvivesCrash(t *testing.T) {
+	drive := [2]Place{{InDrive, 0}, {InDrive, 1}}
+	everyCrash(t,
+		func(s *Store) {
+			create(t, s, spec("vtl01", 2))
+			mustMove(t, s, Place{Slot, 1}, drive[0])
+		},
+		func(s *Store) error {
+			c := openChanger(t, s)
+			if err := exchangeMedium(c, Place{Slot, 2}, drive[0], Place{Slot, 2}); err != nil {
+				return err
+			}
+			if err := exchangeMedium(c, Place{Slot, 2}, drive[0], drive[1]); err != nil {
+				return err
+			}
+			return c.Close()
+		},
+		func(s *Store, when string) {
+			got := [2]Place{at(t, s, "V00001L8"), at(t, s, "V00002L8")}
+			want := map[[2]Place]bool{{drive[0], {Slot, 2}}: true, {{Slot, 2}, drive[0]}: true, {drive[0], drive[1]}: true}
+			if !want[got] {
+				t.Errorf("%s: the cartridges are at %s and %s", when, got[0], got[1])
+			}
+			for n := range 2 {
+				d := openDrive(t, s, n)
+				settle(t, d)
+				err := ready(d)
+				if full := got[0] == drive[n] || got[1] == drive[n]; full != (err == nil) {
+					t.Errorf("%s: drive %d with a cartridge %v: %v", when, n, full, err)
+				}
+				closeDevice(t, d)
+			}
+		})
+}

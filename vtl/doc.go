@@ -15,5 +15,5 @@
 // barcodes are unique over all of them.
 //
 // Limits: at most 100 drives, 400 mail slots and 60,000 slots a library; barcodes are 6 characters
-// and a media id; no cleaning cartridges.
+// and a media id.
 package vtl

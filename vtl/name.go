@@ -12,7 +12,9 @@ import (
 var (
 	nameRule    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`) })
 	barcodeRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{8}$`) })
-	prefixRule  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{1,5}$`) })
+	// The media id of a cleaning cartridge says for which drives it was sold; LTO drives take them all.
+	cleaningRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(L[1-9A]|CU)$`) })
+	prefixRule   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{1,5}$`) })
 )
 
 const (
@@ -41,25 +43,32 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s, "?")
 }
 
-// CheckBarcode refuses what cannot be the barcode of a data cartridge, with errcode.BarcodeInvalid, and
-// tells its generation and whether it is a write-once cartridge.
+// CheckBarcode refuses what cannot be the barcode of a cartridge, with errcode.BarcodeInvalid, and
+// tells its generation and whether it is a write-once cartridge. Cleaning cartridges are of the
+// generation image.Universal.
 func CheckBarcode(code string) (g image.Generation, worm bool, err error) {
 	bad := func(format string, args ...any) (image.Generation, bool, error) {
 		return image.Generation{}, false, errcode.New(errcode.BarcodeInvalid, shorten(code), format, args...)
-	}
-	if strings.HasPrefix(code, cleaningPrefix) {
-		return bad("%s begins the barcodes of cleaning cartridges, which a virtual drive has no use for", cleaningPrefix)
 	}
 	if !barcodeRule().MatchString(code) {
 		return bad("not 8 characters of A-Z and 0-9")
 	}
 	id := code[volumeLength:]
+	if IsCleaning(code) {
+		if !cleaningRule().MatchString(id) {
+			return bad("%s is not the media id of a cleaning cartridge: want L1 to L9, LA or CU", id)
+		}
+		return image.Universal(), false, nil
+	}
 	g, worm, ok := image.GenerationByMediaID(id)
 	if !ok {
 		return bad("%s is not the media id of a known generation", id)
 	}
 	return g, worm, nil
 }
+
+// IsCleaning says whether a barcode is that of a cleaning cartridge: CLN001L8, CLNU01L9, CLNU01CU.
+func IsCleaning(barcode string) bool { return strings.HasPrefix(barcode, cleaningPrefix) }
 
 func checkPrefix(prefix string) error {
 	if !prefixRule().MatchString(prefix) || strings.HasPrefix(prefix, cleaningPrefix) {

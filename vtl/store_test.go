@@ -106,13 +106,14 @@ func TestCheckName(t *testing.T) {
 }
 
 func TestCheckBarcode(t *testing.T) {
-	for code, want := range map[string]string{"V00001L8": "LTO-8", "ABC123L5": "LTO-5", "000001LA": "LTO-10", "V00001M8": "LTO-7M", "W00001LY": "LTO-8"} {
+	for code, want := range map[string]string{"V00001L8": "LTO-8", "ABC123L5": "LTO-5", "000001LA": "LTO-10", "V00001M8": "LTO-7M", "W00001LY": "LTO-8",
+		"CLN001L8": "universal", "CLNU01L9": "universal", "CLNU01CU": "universal", "CLN999L1": "universal", "CLN000LA": "universal"} {
 		g, worm, err := CheckBarcode(code)
 		if err != nil || g.Name != want || worm != (code[0] == 'W') {
 			t.Errorf("%s: %s, %v, %v", code, g.Name, worm, err)
 		}
 	}
-	for _, code := range []string{"", "V00001", "V0001L8", "V000001L8", "v00001L8", "V0000 L8", "V00001L4", "V00001XX", "../../L8", "CLN001L8", "CLNU01CU", strings.Repeat("V", 300)} {
+	for _, code := range []string{"", "V00001", "V0001L8", "V000001L8", "v00001L8", "V0000 L8", "V00001L4", "V00001XX", "../../L8", "CLN001LY", "CLN001XX", "CLN01L8", "CLNU01L0", "V00001CU", strings.Repeat("V", 300)} {
 		_, _, err := CheckBarcode(code)
 		wantCode(t, fmt.Sprintf("%.20q", code), err, errcode.BarcodeInvalid)
 	}
@@ -321,15 +322,18 @@ func TestTapes(t *testing.T) {
 		spec TapeSpec
 		code errcode.Code
 	}{
-		"full":     {TapeSpec{Barcode: "X00002L8"}, errcode.NoFreeSlot},
-		"exists":   {TapeSpec{Barcode: "V00001L8", IOSlot: 1}, errcode.BarcodeExists},
-		"taken":    {TapeSpec{Barcode: "X00002L8", Slot: 1}, errcode.SlotFull},
-		"no slot":  {TapeSpec{Barcode: "X00002L8", Slot: 11}, errcode.SlotNotFound},
-		"negative": {TapeSpec{Barcode: "X00002L8", Slot: -1}, errcode.SlotNotFound},
-		"both":     {TapeSpec{Barcode: "X00002L8", Slot: 1, IOSlot: 1}, errcode.Usage},
-		"size":     {TapeSpec{Barcode: "X00002L8", CapacityBytes: 13e12}, errcode.Usage},
-		"barcode":  {TapeSpec{Barcode: "x"}, errcode.BarcodeInvalid},
-		"cleaning": {TapeSpec{Barcode: "CLN001L8"}, errcode.BarcodeInvalid},
+		"full":       {TapeSpec{Barcode: "X00002L8"}, errcode.NoFreeSlot},
+		"exists":     {TapeSpec{Barcode: "V00001L8", IOSlot: 1}, errcode.BarcodeExists},
+		"taken":      {TapeSpec{Barcode: "X00002L8", Slot: 1}, errcode.SlotFull},
+		"no slot":    {TapeSpec{Barcode: "X00002L8", Slot: 11}, errcode.SlotNotFound},
+		"negative":   {TapeSpec{Barcode: "X00002L8", Slot: -1}, errcode.SlotNotFound},
+		"both":       {TapeSpec{Barcode: "X00002L8", Slot: 1, IOSlot: 1}, errcode.Usage},
+		"size":       {TapeSpec{Barcode: "X00002L8", CapacityBytes: 13e12}, errcode.Usage},
+		"barcode":    {TapeSpec{Barcode: "x"}, errcode.BarcodeInvalid},
+		"cleaning":   {TapeSpec{Barcode: "CLN001XX"}, errcode.BarcodeInvalid},
+		"capacity":   {TapeSpec{Barcode: "CLN001L8", CapacityBytes: 20e6}, errcode.Usage},
+		"too many":   {TapeSpec{Barcode: "CLN001L8", Cleanings: new51()}, errcode.Usage},
+		"no cleaner": {TapeSpec{Barcode: "X00002L8", Cleanings: new(int)}, errcode.Usage},
 	} {
 		_, err := s.AddTape(background, "vtl01", c.spec)
 		wantCode(t, name, err, c.code)

@@ -18,6 +18,8 @@ type TapeInfo struct {
 	WriteProtected bool
 	LoadCount      int64
 	MediumSerial   string
+	Cleaning       bool
+	CleaningsLeft  int64 // of a cleaning cartridge
 	Problem        error // the cartridge cannot be used: what its memory holds is not known, and zero here
 }
 
@@ -54,7 +56,7 @@ func (s *Store) Tape(library, barcode string) (TapeInfo, error) {
 
 func (l *Library) tapeInfo(c Cartridge) TapeInfo {
 	generation, worm, _ := CheckBarcode(c.Barcode)
-	info := TapeInfo{Barcode: c.Barcode, Generation: generation.Name, WORM: worm}
+	info := TapeInfo{Barcode: c.Barcode, Generation: generation.Name, WORM: worm, Cleaning: IsCleaning(c.Barcode)}
 	info.setPlace(l.Name, c.At, c.Home)
 	info.UsedBytes, info.Problem = image.UsedBytes(l.tapeDir(c.Barcode))
 	info.Written = info.UsedBytes > 0
@@ -65,5 +67,6 @@ func (l *Library) tapeInfo(c Cartridge) TapeInfo {
 	}
 	info.CapacityBytes, info.WriteProtected, info.WORM = m.CapacityBytes, m.WriteProtect, m.WORM
 	info.LoadCount, info.MediumSerial = m.LoadCount, m.MediumSerial
+	info.Cleaning, info.CleaningsLeft = m.Cleaning, m.CleaningsLeft
 	return info
 }

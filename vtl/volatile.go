@@ -67,7 +67,7 @@ func writeVolatile[T ssc.State | smc.State](path string, state T) error {
 func (s *Store) alertChanger(library string, asc scsi.ASC) error {
 	path := s.changerFile(library)
 	state := readVolatile[smc.State](path)
-	if state == nil || state.Dirty {
+	if state == nil || state.Dirty || state.DoorOpen && asc == spc.ImportExportAccessed { // told when it is closed
 		return nil
 	}
 	attentions := spc.Attentions(state.Attentions)

@@ -26,10 +26,12 @@ const (
 	ASCUnknownFormat      ASC = 0x3001
 	ASCIncompatibleFormat ASC = 0x3002
 	ASCCleaningCartridge  ASC = 0x3003
+	ASCCleaningFailure    ASC = 0x3007
 	ASCWORMOverwrite      ASC = 0x300C
 	ASCNoMedium           ASC = 0x3A00
 	ASCDestinationFull    ASC = 0x3B0D
 	ASCSourceEmpty        ASC = 0x3B0E
+	ASCNoAccess           ASC = 0x3B11 // medium magazine not accessible
 	ASCRemovalPrevented   ASC = 0x5302
 )
 

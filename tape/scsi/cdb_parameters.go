@@ -110,5 +110,16 @@ func MoveMedium(transport, source, destination uint16) CDB12 {
 	return c
 }
 
+// ExchangeMedium is EXCHANGE MEDIUM (SMC-3 6.3): source to first, what is in first to second, which may be
+// the source.
+func ExchangeMedium(transport, source, first, second uint16) CDB12 {
+	c := CDB12{OpExchangeMedium}
+	binary.BigEndian.PutUint16(c[2:], transport)
+	binary.BigEndian.PutUint16(c[4:], source)
+	binary.BigEndian.PutUint16(c[6:], first)
+	binary.BigEndian.PutUint16(c[8:], second)
+	return c
+}
+
 // InitializeElementStatus is INITIALIZE ELEMENT STATUS: scan every element (SMC-3 6.2).
 func InitializeElementStatus() CDB6 { return CDB6{OpInitializeElementStatus} }

@@ -29,6 +29,7 @@ const (
 	OpLocate16                = 0x92
 	OpReportLUNs              = 0xA0
 	OpMoveMedium              = 0xA5
+	OpExchangeMedium          = 0xA6
 	OpReadElementStatus       = 0xB8
 )
 
@@ -85,7 +86,7 @@ var opcodeNames = map[byte]string{
 	0xA3:                      "MAINTENANCE IN",
 	0xA4:                      "MAINTENANCE OUT",
 	OpMoveMedium:              "MOVE MEDIUM",
-	0xA6:                      "EXCHANGE MEDIUM",
+	OpExchangeMedium:          "EXCHANGE MEDIUM",
 	opSecurityProtocolOut:     "SECURITY PROTOCOL OUT",
 	0xB6:                      "REQUEST VOLUME ELEMENT ADDRESS",
 	OpReadElementStatus:       "READ ELEMENT STATUS",

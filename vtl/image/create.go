@@ -21,7 +21,7 @@ const (
 // Spec says what cartridge to make.
 type Spec struct {
 	Barcode       string
-	Generation    string // a Name of Generations
+	Generation    string // a Name of Generations, or that of Universal: a cleaning cartridge
 	CapacityBytes int64  // 0: the native capacity of the generation
 	WORM          bool
 }

@@ -34,7 +34,7 @@ const (
 // Meta is what a cartridge knows about itself.
 type Meta struct {
 	Barcode              string
-	Generation           string // a Name of Generations
+	Generation           string // a Name of Generations, or that of Universal
 	DensityCode          byte
 	MediumSerial         string
 	Manufacturer         string
@@ -275,7 +275,7 @@ var (
 
 // check holds what the rest of the package relies on, for values that come from a file or a caller.
 func (m *Meta) check() error {
-	generation, ok := GenerationByName(m.Generation)
+	generation, ok := cartridgeGeneration(m.Generation)
 	switch {
 	case !ok:
 		return fmt.Errorf("generation %q is not known", m.Generation)
@@ -287,8 +287,10 @@ func (m *Meta) check() error {
 		return errors.New("medium serial number or manufacturer too long")
 	case !date().MatchString(m.ManufactureDate):
 		return fmt.Errorf("manufacture date %q is not YYYYMMDD", m.ManufactureDate)
-	case m.CapacityBytes < 1 || m.CapacityBytes > m.NativeCapacityBytes || m.NativeCapacityBytes > 1<<56:
-		return fmt.Errorf("capacity of %d of %d bytes is impossible", m.CapacityBytes, m.NativeCapacityBytes)
+	case m.Cleaning != (m.Generation == universal):
+		return fmt.Errorf("generation %q is not that of the kind of cartridge", m.Generation)
+	case m.checkCapacity() != nil:
+		return m.checkCapacity()
 	case m.LoadCount < 0 || m.LifetimeWrittenBytes < 0 || m.LifetimeReadBytes < 0 || m.CleaningsLeft < 0 || m.Usage.negative():
 		return errors.New("a counter is negative")
 	}
@@ -322,7 +324,7 @@ func checkAttributes(attributes []Attribute) error {
 
 // newMeta is the memory of a cartridge fresh from the factory.
 func newMeta(s Spec, now time.Time) (Meta, error) {
-	generation, ok := GenerationByName(s.Generation)
+	generation, ok := cartridgeGeneration(s.Generation)
 	if !ok {
 		return Meta{}, errcode.New(errcode.Usage, s.Barcode, "generation %q is not known", s.Generation)
 	}
@@ -331,6 +333,9 @@ func newMeta(s Spec, now time.Time) (Meta, error) {
 		MediumSerial: mediumSerial(), Manufacturer: "CALYPSO",
 		ManufactureDate:     now.UTC().Format("20060102"),
 		NativeCapacityBytes: generation.CapacityBytes, CapacityBytes: generation.CapacityBytes, WORM: s.WORM,
+	}
+	if generation.Name == universal {
+		m.Cleaning, m.CleaningsLeft = true, CleaningsNew
 	}
 	if s.CapacityBytes != 0 {
 		m.CapacityBytes = s.CapacityBytes

@@ -15,8 +15,13 @@
 //     of which the library has none gives an empty report.
 //   - The hand is no destination, and a cartridge cannot be turned over.
 //   - Source element addresses: the storage or mail slot that a cartridge left last.
-//   - PREVENT keeps the operator from the mail slots (Put, Take), not the robot.
+//   - PREVENT keeps the operator from the mail slots (Put, Take) and their one door closed; it does not
+//     keep the robot from them.
+//   - While that door is open the robot cannot reach the mail slots: ACCESS is zero, and what would
+//     move a cartridge there is MEDIUM MAGAZINE NOT ACCESSIBLE. Closing it raises IMPORT OR EXPORT
+//     ELEMENT ACCESSED.
+//   - EXCHANGE MEDIUM points to the address that its sense code is about.
 //
-// Limits: at most 400 mail slots, 500 drives and 64,535 slots; no EXCHANGE MEDIUM, POSITION TO
-// ELEMENT and volume reservations; barcodes up to 32 characters.
+// Limits: at most 400 mail slots, 500 drives and 64,535 slots; no REQUEST VOLUME ELEMENT ADDRESS and
+// no volume reservations; barcodes up to 32 characters.
 package smc

@@ -173,3 +173,8 @@ func (inv Inventory) rangeOf(t Type) (first uint16, n int) {
 
 // clone copies the inventory, so that nobody changes the server's.
 func (inv Inventory) clone() Inventory { return Inventory{Elements: slices.Clone(inv.Elements)} }
+
+// Of lists the elements of a type.
+func (inv Inventory) Of(t Type) []Element {
+	return slices.DeleteFunc(slices.Clone(inv.Elements), func(e Element) bool { return e.Type != t })
+}

@@ -59,22 +59,27 @@ func (s *Server) move(ctx context.Context, src, dst *Element) error {
 		return nil
 	case dst.Full:
 		return spc.Refuse(scsi.IllegalRequest, spc.DestinationFull)
+	case !s.accessible(*src):
+		return pointing(notAccessible, 4)
+	case !s.accessible(*dst):
+		return pointing(notAccessible, 6)
 	}
 	if err := s.mover.Move(ctx, src.Address, dst.Address); err != nil {
-		return moveFailure(err)
+		return s.moveFailure(err)
 	}
 	dst.place(*src)
 	src.clear()
 	return nil
 }
 
-func moveFailure(err error) *spc.Check {
+func (s *Server) moveFailure(err error) *spc.Check {
 	switch {
 	case errors.Is(err, spc.ErrRemovalPrevented):
 		return spc.Refuse(scsi.IllegalRequest, spc.RemovalPrevented).Because(err)
 	case errors.Is(err, spc.ErrIncompatible):
 		return spc.Refuse(scsi.IllegalRequest, spc.IncompatibleMedium).Because(err)
 	}
+	s.raise(AlertHardware)
 	return spc.Refuse(scsi.HardwareError, spc.MechanicalPositioning).Because(err)
 }
 
@@ -102,7 +107,7 @@ func (s *Server) Put(address uint16, barcode string, medium MediumType) error {
 		return fmt.Errorf("put a cartridge into element %d: barcode %q: longer than %d", address, barcode, volumeIDLength)
 	}
 	e.Full, e.Barcode, e.Medium, e.ByOperator = true, barcode, medium, true
-	s.attentions.Add(spc.ImportExportAccessed)
+	s.accessed()
 	return nil
 }
 
@@ -118,8 +123,15 @@ func (s *Server) Take(address uint16) error {
 		return fmt.Errorf("take a cartridge from element %d: %w", address, ErrEmpty)
 	}
 	e.clear()
-	s.attentions.Add(spc.ImportExportAccessed)
+	s.accessed()
 	return nil
+}
+
+// accessed tells the host of the operator's hand. While the door is open that waits until it is closed.
+func (s *Server) accessed() {
+	if !s.door {
+		s.attentions.Add(spc.ImportExportAccessed)
+	}
 }
 
 func (s *Server) mailSlot(op string, address uint16) (*Element, error) {
@@ -127,7 +139,7 @@ func (s *Server) mailSlot(op string, address uint16) (*Element, error) {
 	if !ok || e.Type != ImportExport {
 		return nil, fmt.Errorf("%s element %d: %w", op, address, ErrNotMailSlot)
 	}
-	if s.prevent {
+	if s.prevent && !s.door {
 		return nil, fmt.Errorf("%s element %d: %w", op, address, spc.ErrRemovalPrevented)
 	}
 	return e, nil

@@ -28,6 +28,14 @@ func (h *hand) Move(_ context.Context, src, dst uint16) error {
 	return nil
 }
 
+func (h *hand) Exchange(_ context.Context, src, first, second uint16) error {
+	if h.err != nil {
+		return h.err
+	}
+	h.moves = append(h.moves, fmt.Sprintf("%d-%d-%d", src, first, second))
+	return nil
+}
+
 // rig is a changer under test; its power-on attention has been taken.
 type rig struct {
 	testing.TB

@@ -10,11 +10,13 @@ import (
 	"calypso/vtl/spc"
 )
 
-// Mover carries a cartridge from one element to another; the addresses exist, src is full and dst is
-// empty. When it fails nothing may have moved. An error that Is spc.ErrRemovalPrevented or
+// Mover carries cartridges from one element to another; the addresses exist. For Move src is full and
+// dst is empty. Exchange takes the cartridge of src to first and the one of first to second, which is
+// empty or src. When they fail nothing may have moved. An error that Is spc.ErrRemovalPrevented or
 // spc.ErrIncompatible is told to the host as such; any other is a HARDWARE ERROR that keeps its cause.
 type Mover interface {
 	Move(ctx context.Context, src, dst uint16) error
+	Exchange(ctx context.Context, src, first, second uint16) error
 }
 
 // Config says which library to be.
@@ -24,7 +26,7 @@ type Config struct {
 	Product  string // up to 16; empty: VTL
 	Revision string // up to 4; empty: 0001
 	State    *State // from the last run; nil, or one that is dirty, is a power cycle
-	Observe  bool   // only look: MOVE MEDIUM and PREVENT are refused, 7/27/00; there need be no Mover
+	Observe  bool   // only look: what would change anything is refused, 7/27/00; there need be no Mover
 }
 
 // State is the volatile state of a changer; who keeps it treats Dirty as with ssc.State: it is true
@@ -34,6 +36,8 @@ type State struct {
 	Prevent    bool            `json:"prevent"`
 	Attentions []scsi.ASC      `json:"attentions"` // pending unit attentions, oldest first
 	Shared     spc.SharedState `json:"shared"`
+	DoorOpen   bool            `json:"door_open"` // of the mail slots; a power cycle does not close it
+	Alerts     uint64          `json:"tape_alerts,string"`
 }
 
 // Server is one changer. Its methods are safe for concurrent use.
@@ -48,6 +52,8 @@ type Server struct {
 
 	reservations spc.Reservations
 	clock        spc.Clock
+	door         bool   // of the mail slots: open
+	alerts       uint64 // TapeAlert flags, flag 1 in the highest bit
 }
 
 // New makes a changer with what is in its elements. An inventory with unordered, doubled or scattered
@@ -57,6 +63,7 @@ func New(c Config, inventory Inventory, mover Mover) (*Server, error) {
 		return nil, fmt.Errorf("changer %s: %w", c.Serial, err)
 	}
 	s := &Server{id: identity(c), inventory: inventory.clone(), mover: mover, observe: c.Observe}
+	s.door = c.State != nil && c.State.DoorOpen
 	if c.State == nil || c.State.Dirty {
 		if c.State != nil {
 			s.shared().Restore(c.State.Shared) // whom to tell of the power cycle
@@ -67,6 +74,7 @@ func New(c Config, inventory Inventory, mover Mover) (*Server, error) {
 	s.prevent = c.State.Prevent
 	*s.attentions.Of(spc.DefaultNexus) = slices.Clone(c.State.Attentions)
 	s.shared().Restore(c.State.Shared)
+	s.alerts = c.State.Alerts
 	return s, nil
 }
 
@@ -112,6 +120,8 @@ func (s *Server) State() State {
 		Prevent:    s.prevent,
 		Attentions: append([]scsi.ASC{}, *s.attentions.Of(spc.DefaultNexus)...),
 		Shared:     s.shared().State(),
+		DoorOpen:   s.door,
+		Alerts:     s.alerts,
 	}
 }
 
@@ -122,11 +132,11 @@ func (s *Server) Inventory() Inventory {
 	return s.inventory.clone()
 }
 
-// PowerOn is a power cycle.
+// PowerOn is a power cycle. The door of the mail slots stays as it is.
 func (s *Server) PowerOn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.prevent = false
+	s.prevent, s.alerts = false, 0
 	s.shared().PowerOn()
 }
 

@@ -56,13 +56,14 @@ func TestModeSense(t *testing.T) {
 		after  = "1a 26 0000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000" +
 			"1c 0a 08 04 00000000 00000000"
 	)
-	r.get("1A 00 3F 00 FF 00", "67 00 00 00"+before+after+page)
+	const all = page + "1e 02 00 00" + "1f 12 0e 03 00 0e 0e 0e 00000000 00 0e 0e 0e 00000000"
+	r.get("1A 00 3F 00 FF 00", "7f 00 00 00"+before+after+all)
 	r.get("1A 00 9D 00 FF 00", "17 00 00 00"+page)
 	r.get("1A 00 5D 00 FF 00", "17 00 00 00 1d 12"+strings.Repeat("00", 18))
 	r.get("5A 08 1D 00 00 00 00 00 FF 00", "001a 00 00 00 00 0000"+page)
 	r.get("1A 08 1D 00 04 00", "17 00 00 00")
 	r.want("1A 08 DD 00 FF 00", "5/39/00")
-	r.want("1A 08 1E 00 FF 00", "5/24/00 cdb[2].5")
+	r.want("1A 08 1B 00 FF 00", "5/24/00 cdb[2].5")
 	r.want("1A 08 1D 01 FF 00", "5/24/00 cdb[2].5")
 	r.want("15 10 00 00 00 00", "5/20/00 cdb[0]")
 }
@@ -144,7 +145,9 @@ func TestObserver(t *testing.T) {
 func TestCDBChecks(t *testing.T) {
 	r := newRig(t, smallLibrary(t))
 	r.want("", "5/20/00")
-	r.want("A6 00 0000 0000 0000 0000 00 00", "5/20/00 cdb[0]") // EXCHANGE MEDIUM
+	r.want("B6 00 0000 0000 0000 0000 00 00", "5/20/00 cdb[0]") // REQUEST VOLUME ELEMENT ADDRESS
+	r.want("37 04 0000 0000 0000 0000", "5/24/00 cdb[1].2")
+	r.want("1B 00 0065 20 00", "5/24/00 cdb[4].5")
 	r.want("00 00 00 00 00", "5/24/00 cdb[5]")
 	r.want("B8 20 0000 FFFF 00 000008 00 00", "5/24/00 cdb[1].5")
 	r.want("B8 05 0000 FFFF 00 000008 00 00", "5/24/00 cdb[1].3")

@@ -58,6 +58,7 @@ func (s *Server) selectElements(r reportRequest) ([]Element, error) {
 		}
 		ofKind++
 		if e.Address >= r.start && len(selected) < r.count {
+			e.NoAccess = !s.accessible(e)
 			selected = append(selected, e)
 		}
 	}

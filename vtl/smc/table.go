@@ -19,6 +19,10 @@ var commands = sync.OnceValue(func() *spc.Table[*Server] {
 	return spc.NewTable(slices.Concat(
 		basicCommands(),
 		sharedCommands(),
+		exchangeCommands(),
+		positionCommands(),
+		doorCommands(),
+		logCommands(),
 	)...).Describe(profile)
 })
 
@@ -76,22 +80,25 @@ func (s *Server) requestSense(_ context.Context, c *spc.Call) error {
 // testUnitReady: a virtual library is always ready.
 func (s *Server) testUnitReady(context.Context, *spc.Call) error { return nil }
 
-// initialize has nothing to look for: the inventory is always true.
-func (s *Server) initialize(context.Context, *spc.Call) error { return nil }
+// initialize has nothing to look for: the inventory is always true. Labels that cannot be read raise
+// their TapeAlert flag.
+func (s *Server) initialize(context.Context, *spc.Call) error {
+	for _, e := range s.inventory.Elements {
+		if e.Full && e.Barcode == "" {
+			s.raise(AlertBarcode)
+		}
+	}
+	return nil
+}
 
 func (s *Server) preventAllow(_ context.Context, c *spc.Call) error {
 	s.prevent = c.Bit(4, 0x01)
 	return nil
 }
 
-// modeSense is MODE SENSE(6) and (10). The element address assignment page is made from the inventory;
-// nothing in any page can be changed.
+// modeSense is MODE SENSE(6) and (10).
 func (s *Server) modeSense(_ context.Context, c *spc.Call) error {
-	page := s.assignment()
-	modes := spc.NewModes(
-		spc.DisconnectPage(), spc.ControlPage(false), spc.ControlExtensionPage(), spc.PowerPage(), spc.ExceptionsPage(),
-		spc.ModePage{Code: 0x1D, Default: page, Changeable: make([]byte, len(page))})
-	return modes.Sense(c, spc.ModeHeader{})
+	return s.modes().Sense(c, spc.ModeHeader{})
 }
 
 // assignment is mode page 1Dh: first address and number of elements for each type (SMC-3).

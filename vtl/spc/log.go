@@ -27,8 +27,8 @@ type LogPage struct {
 	Code, Subpage byte
 	Parameters    func() []LogParameter // the current cumulative values, ascending by code
 	Reset         func()                // brings back the default cumulative values; nil: there are none to bring back
-	// Sent is called when a host was given parameters up to the last; nil: nobody wants to know. It is not
-	// when the answer was cut: hosts ask for the first four bytes to learn the length.
+	// Sent is called when a host was given all parameters; nil: nobody wants to know. It is not when the
+	// answer was cut: hosts ask for the first four bytes to learn the length.
 	Sent func()
 }
 
@@ -64,7 +64,8 @@ func (l Logs) Sense(c *Call) error {
 	case control != currentCumulative && control != defaultCumulative:
 		return BadCDB(2, 7)
 	}
-	parameters, err := from(page.Parameters(), c.U16(5))
+	all := page.Parameters()
+	parameters, err := from(all, c.U16(5))
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (l Logs) Sense(c *Call) error {
 	if err := c.Reply(b, int(c.U16(7))); err != nil {
 		return err
 	}
-	if page.Sent != nil && c.Cmd.Transferred == len(b) {
+	if page.Sent != nil && c.Cmd.Transferred == len(b) && len(parameters) == len(all) {
 		page.Sent()
 	}
 	return nil

@@ -79,6 +79,10 @@ func Length(cdb []byte) int {
 		return 16
 	case 5:
 		return 12
+	case 7:
+		if cdb[0] == 0xE7 { // vendor specific, but the same on all changers: 37h of before SMC-2
+			return 10
+		}
 	}
 	return 0
 }

@@ -53,7 +53,7 @@ var deviceAttributes = []deviceAttribute{
 	{0x0406, formatASCII, func(v view) []byte { return spc.PadASCII(v.memory.ManufactureDate, 8) }},
 	{0x0407, formatBinary, func(view) []byte { return u64(memoryBytes) }},
 	{0x0408, formatBinary, func(v view) []byte { return []byte{mediumKind(v.memory)} }},
-	{0x0409, formatBinary, func(v view) []byte { return number(cleaningUses(v.memory), 2) }},
+	{0x0409, formatBinary, func(v view) []byte { return mediumInformation(v.memory) }},
 	{0x040B, formatBinary, func(v view) []byte { return append([]byte{v.s.format.density}, make([]byte, 9)...) }},
 }
 
@@ -79,19 +79,11 @@ func (v view) history(size int) []byte {
 func mediumKind(m Meta) byte {
 	switch {
 	case m.Cleaning:
-		return 0x01
+		return cleaningKind
 	case m.WORM:
 		return 0x80
 	}
 	return 0x00
-}
-
-// cleaningUses is MEDIUM TYPE INFORMATION, which for a cleaning cartridge is how often it can be used.
-func cleaningUses(m Meta) int64 {
-	if m.Cleaning {
-		return m.CleaningsLeft
-	}
-	return 0
 }
 
 const readAttributeUsage = "8C 1F 00 00 00 00 00 FF FF FF FF FF FF FF 01 00"

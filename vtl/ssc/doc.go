@@ -36,6 +36,9 @@
 //   - The counters of the log pages 02h, 03h, 0Ch, 1Bh and 32h are those of the load; LOG SELECT sets
 //     them back. There are no thresholds.
 //   - Metres, motion hours and passes are those that a drive of this generation would have: travel.go.
+//   - A cleaning cartridge cleans as soon as it is inserted and stays in the drive, not ready, 2/30/03, or
+//     2/30/07 when it had no cleanings left. Its memory can be read; nothing else on it can.
+//   - A request for cleaning (TapeAlert 20, 21) outlives the flags, which hosts clear by reading them.
 //
 // A drive compresses only when it is told to (Config.Compression, mode page 0Fh), and encrypts with
 // AES-256-GCM (SECURITY PROTOCOL OUT). Blocks that it changed are stored as envelopes.

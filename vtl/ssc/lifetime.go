@@ -153,6 +153,6 @@ func (s *Server) bookPowerOn() {
 // and 21).
 func (s *Server) didClean() {
 	s.life.cleaned()
-	s.lower(20)
-	s.lower(21)
+	s.lower(alertCleanNow)
+	s.lower(alertCleanPeriodic)
 }

@@ -28,7 +28,7 @@ func (s *Server) place(m Medium) {
 // Insert is the robot's hand: it puts a cartridge into the empty drive, which loads it. barcode is
 // what the library read off the cartridge; it goes into the cartridge memory (attribute 0806h) when
 // there is none yet. A cartridge of a generation that the drive cannot read stays in the drive, not
-// ready. The error is spc.ErrIncompatible then, or what kept the cartridge memory from being
+// ready: the error is spc.ErrIncompatible then, else it is what kept the cartridge memory from being
 // written, with the cartridge loaded nevertheless.
 func (s *Server) Insert(m Medium, barcode string) error {
 	s.mu.Lock()
@@ -38,6 +38,12 @@ func (s *Server) Insert(m Medium, barcode string) error {
 	}
 	s.place(m)
 	s.attentions.Add(spc.MediumChanged)
+	if s.memory.Cleaning {
+		return s.clean()
+	}
+	if err := s.checkCleaning(barcode); err != nil {
+		return fmt.Errorf("insert %s: %w", barcode, err)
+	}
 	if s.unfit {
 		s.rejected()
 		return fmt.Errorf("insert %s: %s drive, %s cartridge: %w",
@@ -100,6 +106,7 @@ func (s *Server) Remove() error {
 		return fmt.Errorf("remove %s from drive %s: %w", s.barcode, s.id.Serial, cause(err))
 	}
 	s.place(nil)
+	s.lower(alertCleaningMedia)
 	return nil
 }
 
@@ -126,6 +133,8 @@ func (s *Server) loadUnload(_ context.Context, c *spc.Call) error {
 // attention to know that the medium is ready now, as the others do.
 func (s *Server) loadCommand() error {
 	switch {
+	case s.memory.Cleaning:
+		return s.cleaningSense()
 	case s.unfit:
 		return spc.Refuse(scsi.NotReady, spc.IncompatibleMedium)
 	case s.loaded:

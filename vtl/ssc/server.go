@@ -67,6 +67,8 @@ type Server struct {
 	protect      protection // data encryption
 	codec        codec
 
+	cleaningFailed bool // the cartridge in the drive is to clean and could not
+
 	call spc.Call // the command under execution: kept here so that Exec does not allocate
 }
 
@@ -133,7 +135,7 @@ func (s *Server) gate(f spc.Flags) error {
 	if f&changes != 0 && s.observe {
 		return spc.Refuse(scsi.DataProtect, spc.WriteProtected)
 	}
-	if f&needsMedium != 0 {
+	if f&needsMedium != 0 || f&needsMemory != 0 && !s.memory.Cleaning {
 		if k := s.notReady(); k != nil {
 			return k
 		}
@@ -149,6 +151,8 @@ func (s *Server) notReady() *spc.Check {
 	switch {
 	case s.loaded:
 		return nil
+	case s.medium != nil && s.memory.Cleaning:
+		return s.cleaningSense()
 	case s.medium != nil && s.unfit:
 		return spc.Refuse(scsi.NotReady, spc.IncompatibleMedium)
 	case s.medium != nil && s.held:

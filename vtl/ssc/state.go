@@ -31,6 +31,8 @@ type State struct {
 
 	Encryption Encryption `json:"encryption"` // without the key: see Server.Keys
 	Statistics Statistics `json:"statistics"` // of this load
+
+	CleaningFailed bool `json:"cleaning_failed"` // the cartridge in the drive is to clean and could not
 }
 
 // State gives the state to keep, clean.
@@ -54,6 +56,8 @@ func (s *Server) State() State {
 
 		Encryption: s.protect.clone(),
 		Statistics: s.stats,
+
+		CleaningFailed: s.cleaningFailed,
 	}
 }
 
@@ -70,7 +74,7 @@ func (s *Server) powerOn() {
 	s.protect.powerOff()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
-	s.traffic, s.alerts = Traffic{}, 0
+	s.traffic, s.cleaningFailed = Traffic{}, false
 	s.loaded = s.medium != nil && !s.unfit
 	s.thread()
 	s.countPowerOn()
@@ -83,6 +87,7 @@ func (s *Server) resume(st *State) {
 	if st != nil {
 		s.modes.Restore(st.ModePages)
 		s.shared().Restore(st.Shared)
+		s.stats.Raised, s.cleaningFailed = st.Statistics.Raised, st.CleaningFailed
 	}
 	if st == nil || st.Dirty {
 		s.powerOn()

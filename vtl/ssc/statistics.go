@@ -67,7 +67,9 @@ func (s *Server) begin(c Config) {
 // countPowerOn books a power cycle. A cartridge in the drive is threaded again.
 func (s *Server) countPowerOn() {
 	s.life.PowerCycles++
-	s.stats = Statistics{PowerBooked: s.now(), Loaded: s.now(), BeginningPasses: asBit(s.loaded)}
+	dirty := alerts(s.stats.Raised) & asksCleaning // no power cycle cleans
+	s.alerts = dirty
+	s.stats = Statistics{PowerBooked: s.now(), Loaded: s.now(), BeginningPasses: asBit(s.loaded), Raised: uint64(dirty)}
 }
 
 // lostStatistics raises what SSC-5 has for a drive that lost power with a cartridge in it: the figures of

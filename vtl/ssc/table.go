@@ -12,6 +12,7 @@ const (
 	needsMedium  = spc.FirstDeviceFlag << iota // a loaded cartridge
 	flushesFirst                               // what was written before becomes durable first
 	changes                                    // cartridge or drive are not the same afterwards: refused to an observer
+	needsMemory                                // a loaded cartridge, or one that cleans: it has a memory and no tape
 )
 
 // moves are the commands that take the tape somewhere else than the next write would.
@@ -53,8 +54,8 @@ func basicCommands() []command {
 		{Name: "READ POSITION, long form", Action: 0x06, Usage: "34 1F 00 00 00 00 00 00 00 00", Flags: needsMedium, Run: (*Server).readPositionLong},
 		{Name: "MODE SELECT(10)", Action: spc.NoAction, Usage: "55 11 00 00 00 00 00 FF FF 00", Flags: changes, Run: (*Server).modeSelect},
 		{Name: "MODE SENSE(10)", Action: spc.NoAction, Usage: "5A 18 FF FF 00 00 00 FF FF 00", Run: (*Server).modeSense},
-		{Name: "READ ATTRIBUTE, values", Action: 0x00, Usage: readAttributeUsage, Flags: needsMedium, Run: (*Server).readAttributeValues},
-		{Name: "READ ATTRIBUTE, list", Action: 0x01, Usage: readAttributeUsage, Flags: needsMedium, Run: (*Server).readAttributeList},
+		{Name: "READ ATTRIBUTE, values", Action: 0x00, Usage: readAttributeUsage, Flags: needsMemory, Run: (*Server).readAttributeValues},
+		{Name: "READ ATTRIBUTE, list", Action: 0x01, Usage: readAttributeUsage, Flags: needsMemory, Run: (*Server).readAttributeList},
 		{Name: "WRITE ATTRIBUTE", Action: spc.NoAction, Usage: "8D 01 00 00 00 00 00 00 00 00 FF FF FF FF 00 00", Flags: needsMedium | changes, Run: (*Server).writeAttribute},
 		{Name: "SPACE(16)", Action: spc.NoAction, Usage: "91 0F 00 00 FF FF FF FF FF FF FF FF 00 00 00 00", Flags: moves, Run: (*Server).space16},
 		{Name: "LOCATE(16)", Action: spc.NoAction, Usage: "92 3B 00 FF FF FF FF FF FF FF FF FF 00 00 00 00", Flags: moves, Run: (*Server).locate16},
