@@ -64,7 +64,11 @@ func (e *evidence) alerts(a *tape.Alerts, concern scsi.Concern) {
 			Source: fmt.Sprintf("%s flag %d", source, alert.Number), Advice: alert.Action})
 	}
 	if !found {
-		e.add(Evidence{Level: OK, What: "alerts", Value: "none", Source: source})
+		level := OK
+		if a.Source == tape.AlertsPreviousLoad {
+			level = Info // that it was well the last time does not say how it is now
+		}
+		e.add(Evidence{Level: level, What: "alerts", Value: "none", Source: source})
 	}
 }
 

@@ -171,6 +171,19 @@ func TestAssessPreviousLoadIsNotThisDrive(t *testing.T) {
 	}
 }
 
+// That a cartridge was well in its previous load says nothing of now, and a good cartridge nothing of the
+// drive.
+func TestAssessTooLittleIsUnknown(t *testing.T) {
+	r := Assess(Facts{Alerts: &tape.Alerts{Source: tape.AlertsPreviousLoad}})
+	if r.Cartridge.Level != Unknown || r.Worst() != Unknown {
+		t.Errorf("%+v", r)
+	}
+	r = Assess(Facts{Volume: healthy().Volume})
+	if r.Cartridge.Level != OK || r.Drive.Level != Unknown || r.Worst() != Unknown {
+		t.Errorf("%v, %v, worst %v", r.Cartridge.Level, r.Drive.Level, r.Worst())
+	}
+}
+
 // Emulated drives give 0 % of life for every cartridge.
 func TestRemainingLifeThatIsNotReckoned(t *testing.T) {
 	f := healthy()

@@ -43,9 +43,14 @@ type Verdict struct {
 // Report is what Assess finds.
 type Report struct{ Drive, Cartridge, Cleaning Verdict }
 
-// Worst is the worst of the three.
+// Worst is the worst of the three. A drive that tells nothing of itself is unknown, however good what it
+// tells of the cartridge.
 func (r Report) Worst() Level {
-	return max(r.Drive.Level, r.Cartridge.Level, r.Cleaning.Level)
+	worst := max(r.Drive.Level, r.Cartridge.Level, r.Cleaning.Level)
+	if worst == OK && r.Drive.Level == Unknown {
+		return Unknown
+	}
+	return worst
 }
 
 // evidence is a verdict in the making.
