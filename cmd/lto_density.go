@@ -50,7 +50,7 @@ func newDensityDocs(list []tape.Density) *[]densityDoc {
 	docs := []densityDoc{}
 	for _, d := range list {
 		docs = append(docs, densityDoc{
-			Code: hexCode(d.Primary), SecondaryCode: hexCode(d.Secondary), Generation: orNull(tape.GenerationOf(d.Primary)),
+			Code: densityCodeText(d.Primary), SecondaryCode: densityCodeText(d.Secondary), Generation: orNull(tape.GenerationOf(d.Primary)),
 			Name: orNull(d.Name), Organization: orNull(d.Organization), Description: orNull(d.Description),
 			Writable: d.Writable, Default: d.Default, CapacityBytes: notZero(d.CapacityBytes),
 			BitsPerMM: notZero(int64(d.BitsPerMM)), Tracks: notZero(int64(d.Tracks)),
@@ -59,7 +59,7 @@ func newDensityDocs(list []tape.Density) *[]densityDoc {
 	return &docs
 }
 
-func hexCode(b byte) string { return fmt.Sprintf("%02Xh", b) }
+func densityCodeText(b byte) string { return fmt.Sprintf("%02Xh", b) }
 
 // notZero is null for a 0 that stands for a number nobody knows.
 func notZero(n int64) *int64 {

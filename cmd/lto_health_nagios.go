@@ -54,11 +54,11 @@ func (inv *invocation) nagiosLine(line string, exit errcode.Exit) error {
 // nagiosUnknown is for a drive that did not answer.
 func (inv *invocation) nagiosUnknown(ctx context.Context, err error) error {
 	f := newFailure(ctx, err, "", inv.object)
-	return inv.nagiosLine("LTO UNKNOWN - "+plain(strings.TrimPrefix(f.object+": "+f.text, ": ")), nagiosUnknown)
+	return inv.nagiosLine("LTO UNKNOWN - "+withoutPipe(strings.TrimPrefix(f.object+": "+f.text, ": ")), nagiosUnknown)
 }
 
-// plain keeps text from being taken for performance data.
-func plain(text string) string { return strings.ReplaceAll(text, "|", "/") }
+// withoutPipe keeps text from being taken for performance data.
+func withoutPipe(text string) string { return strings.ReplaceAll(text, "|", "/") }
 
 func nagiosText(doc *healthDoc) string {
 	r, cartridge := doc.report, "cartridge"
@@ -66,7 +66,7 @@ func nagiosText(doc *healthDoc) string {
 		cartridge += " " + doc.shownBarcode
 	}
 	parts := []string{nagiosPart("drive", r.Drive), nagiosPart(cartridge, r.Cartridge), nagiosPart("cleaning", r.Cleaning)}
-	return plain(doc.Drive + ": " + strings.Join(parts, ", "))
+	return withoutPipe(doc.Drive + ": " + strings.Join(parts, ", "))
 }
 
 // nagiosPart is a verdict with the figures that made it bad.

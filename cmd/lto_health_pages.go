@@ -61,7 +61,7 @@ func newLastErrorDocs(list []scsi.TapeDiagnostic) *[]lastErrorDoc {
 	for _, d := range list {
 		sense := failure{sense: &scsi.Sense{Key: d.Key, ASC: d.ASC}}.doc().Sense
 		docs = append(docs, lastErrorDoc{d.MotionHours, d.Command(), sense.Text, sense.Key, sense.ASC, sense.ASCQ, orNull(d.MediumID),
-			hexCode(d.DensityCode), d.Repeated, d.SinceCleaning})
+			densityCodeText(d.DensityCode), d.Repeated, d.SinceCleaning})
 	}
 	return &docs
 }

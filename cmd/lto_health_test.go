@@ -14,26 +14,26 @@ func healthDocOf(f health.Facts) *healthDoc {
 	return newHealthDoc(device{name: "vtl01:0", library: &vtl.Library{}, serial: "S1"}, f)
 }
 
-func ptr[T any](v T) *T { return &v }
+func figure[T any](v T) *T { return &v }
 
 // someFacts are of a drive that is well.
 func someFacts() health.Facts {
 	return health.Facts{
 		Barcode: "V00001L8", HasErrors: true,
 		Alerts:      &tape.Alerts{Source: tape.AlertsNow},
-		Temperature: &scsi.Temperature{CurrentCelsius: ptr(uint64(38)), ReferenceCelsius: ptr(uint64(55))},
+		Temperature: &scsi.Temperature{CurrentCelsius: figure(uint64(38)), ReferenceCelsius: figure(uint64(55))},
 		Status:      &scsi.DeviceStatus{Activity: 6, MediumMounted: true},
-		ReadErrors:  &scsi.ErrorCounters{Uncorrected: ptr(uint64(0))},
-		Volume: &scsi.VolumeStatistics{BOMPasses: ptr(uint64(3200)), RemainingLifePercent: ptr(uint64(80)), Mounts: ptr(uint64(12)),
-			PartitionUsed: []scsi.PartitionValue{{Partition: 0, Value: ptr(uint64(7))}, {Partition: 1}}},
+		ReadErrors:  &scsi.ErrorCounters{Uncorrected: figure(uint64(0))},
+		Volume: &scsi.VolumeStatistics{BOMPasses: figure(uint64(3200)), RemainingLifePercent: figure(uint64(80)), Mounts: figure(uint64(12)),
+			PartitionUsed: []scsi.PartitionValue{{Partition: 0, Value: figure(uint64(7))}, {Partition: 1}}},
 	}
 }
 
 func TestNagiosLine(t *testing.T) {
 	bad := someFacts()
 	bad.Alerts.Flags = scsi.NewAlertFlags(20, 30)
-	bad.Temperature.CurrentCelsius = ptr(uint64(54))
-	bad.Volume.BOMPasses = ptr(uint64(13000))
+	bad.Temperature.CurrentCelsius = figure(uint64(54))
+	bad.Volume.BOMPasses = figure(uint64(13000))
 	piped := someFacts()
 	piped.Barcode = "A|B"
 	tests := []struct {

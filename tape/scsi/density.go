@@ -29,7 +29,7 @@ func ParseDensities(data []byte) ([]Density, error) {
 	body := extent(data, 2, uint64(uint16At(data, 0)))
 	for body = body[min(4, len(body)):]; len(body) >= densityLength; {
 		d := body[:densityLength]
-		if isZero(d) {
+		if allZeros(d) {
 			break
 		}
 		list = append(list, densityOf(d))

@@ -26,7 +26,7 @@ func (p LogPage) TapeDiagnostics() []TapeDiagnostic {
 	var list []TapeDiagnostic
 	for _, parameter := range p.Parameters {
 		b := parameter.Value
-		if len(b) < diagnosticLength || notAvailable(b) || isZero(b) {
+		if len(b) < diagnosticLength || notAvailable(b) || allZeros(b) {
 			continue
 		}
 		list = append(list, TapeDiagnostic{
@@ -39,7 +39,7 @@ func (p LogPage) TapeDiagnostics() []TapeDiagnostic {
 	return list
 }
 
-func isZero(b []byte) bool { return strings.Trim(string(b), "\x00") == "" }
+func allZeros(b []byte) bool { return strings.Trim(string(b), "\x00") == "" }
 
 // Command is the name of the command that failed.
 func (d TapeDiagnostic) Command() string { return OpcodeName([]byte{d.Opcode}) }

@@ -4,7 +4,7 @@ import "testing"
 
 func FuzzLogPage(f *testing.F) {
 	for _, name := range []string{"empty-17", "written-02", "written-0c", "written-11", "written-17", "alerts-2e", "written-30", "written-31", "written-32"} {
-		f.Add(recorded(f, name))
+		f.Add(recordedLog(f, name))
 	}
 	f.Add(pageBytes(0x16, parameter{0, diagnosticRecord(f)}))
 	f.Add(pageBytes(0x14, number(0, 4, 1), parameter{0x1000, make([]byte, 16)}))
@@ -50,7 +50,7 @@ func decodeAll(t *testing.T, p LogPage) {
 }
 
 func FuzzSupportedLogPages(f *testing.F) {
-	f.Add(recorded(f, "empty-00"))
+	f.Add(recordedLog(f, "empty-00"))
 	f.Add([]byte{0x40, 0xFF, 0, 4, 0, 0, 0, 0xFF})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, _ := ParseSupportedLogPages(exact(data))
@@ -61,8 +61,8 @@ func FuzzSupportedLogPages(f *testing.F) {
 }
 
 func FuzzDensities(f *testing.F) {
-	f.Add(recorded(f, "density-drive"))
-	f.Add(recorded(f, "density-medium"))
+	f.Add(recordedLog(f, "density-drive"))
+	f.Add(recordedLog(f, "density-medium"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, _ := ParseDensities(exact(data))
 		if densityLength*len(list) > len(data) {

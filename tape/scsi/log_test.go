@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// recorded reads the bytes of testdata/log. "empty" and "written" are those of mhvtl 1.8 with an IBM LTO-8
+// recordedLog reads the bytes of testdata/log. "empty" and "written" are those of mhvtl 1.8 with an IBM LTO-8
 // drive without and with a cartridge, the densities those of a real LTO-5 drive (sg3_utils, inhex).
-func recorded(t testing.TB, name string) []byte {
+func recordedLog(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "log", name+".hex"))
 	if err != nil {
@@ -25,7 +25,7 @@ func recorded(t testing.TB, name string) []byte {
 
 func recordedPage(t testing.TB, name string) LogPage {
 	t.Helper()
-	p, err := ParseLogPage(recorded(t, name))
+	p, err := ParseLogPage(recordedLog(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func pageOf(t testing.TB, code byte, parameters ...parameter) LogPage {
 	return p
 }
 
-func ptr[T any](v T) *T { return &v }
+func valueOf[T any](v T) *T { return &v }
 
 func TestLogCDBs(t *testing.T) {
 	ten := func(c CDB10) []byte { return c[:] }
@@ -85,7 +85,7 @@ func TestLogCDBs(t *testing.T) {
 }
 
 func TestSupportedLogPages(t *testing.T) {
-	got, err := ParseSupportedLogPages(recorded(t, "empty-00"))
+	got, err := ParseSupportedLogPages(recordedLog(t, "empty-00"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestSupportedLogPages(t *testing.T) {
 }
 
 func TestParseLogPageCutAndLying(t *testing.T) {
-	full := recorded(t, "written-0c")
+	full := recordedLog(t, "written-0c")
 	for n := range full {
 		p, err := ParseLogPage(full[:n])
 		if (n < 4) != errors.Is(err, ErrShort) {
@@ -144,7 +144,7 @@ func TestParseLogPageCutAndLying(t *testing.T) {
 func TestLogUintNotAvailable(t *testing.T) {
 	p := pageOf(t, 0x14, number(0, 4, 0xFFFFFFFF), number(1, 4, 0), number(2, 8, 1<<64-1), number(3, 1, 0xFF),
 		parameter{4, nil}, parameter{5, make([]byte, 9)}, number(6, 8, 1<<64-2))
-	for code, want := range []*uint64{nil, ptr(uint64(0)), nil, nil, nil, nil, ptr(uint64(1<<64 - 2)), nil} {
+	for code, want := range []*uint64{nil, valueOf(uint64(0)), nil, nil, nil, nil, valueOf(uint64(1<<64 - 2)), nil} {
 		if diff := cmp.Diff(want, p.Uint(uint16(code))); diff != "" {
 			t.Errorf("parameter %d: %s", code, diff)
 		}
@@ -156,12 +156,12 @@ func TestLogUintNotAvailable(t *testing.T) {
 
 func TestErrorCounters(t *testing.T) {
 	got := recordedPage(t, "written-02").ErrorCounters()
-	zero := ptr(uint64(0))
+	zero := valueOf(uint64(0))
 	if diff := cmp.Diff(ErrorCounters{zero, zero, zero, zero, zero, zero, zero}, got); diff != "" {
 		t.Error(diff)
 	}
 	p := pageOf(t, 3, number(0, 4, 10), number(2, 4, 12), number(3, 4, 13), number(5, 8, 1<<40), number(6, 2, 16))
-	want := ErrorCounters{ptr(uint64(10)), nil, ptr(uint64(12)), ptr(uint64(13)), nil, ptr(uint64(1 << 40)), ptr(uint64(16))}
+	want := ErrorCounters{valueOf(uint64(10)), nil, valueOf(uint64(12)), valueOf(uint64(13)), nil, valueOf(uint64(1 << 40)), valueOf(uint64(16))}
 	if diff := cmp.Diff(want, p.ErrorCounters()); diff != "" {
 		t.Error(diff)
 	}
@@ -171,11 +171,11 @@ func TestErrorCounters(t *testing.T) {
 }
 
 func TestSequentialAccess(t *testing.T) {
-	mb := func(n uint64) *uint64 { return ptr(n * 1_000_000) }
+	mb := func(n uint64) *uint64 { return valueOf(n * 1_000_000) }
 	want := SequentialAccess{
-		ReceivedBytes: ptr(uint64(0x1e00000)), WrittenBytes: ptr(uint64(0x1e00000)), ReadBytes: mb(0), ReturnedBytes: mb(0),
+		ReceivedBytes: valueOf(uint64(0x1e00000)), WrittenBytes: valueOf(uint64(0x1e00000)), ReadBytes: mb(0), ReturnedBytes: mb(0),
 		ToEndOfData: mb(500), ToEarlyWarning: mb(498), BehindWarning: mb(2), ToPosition: mb(30), BufferBytes: mb(0),
-		CleaningIsAsked: ptr(false),
+		CleaningIsAsked: valueOf(false),
 	}
 	if diff := cmp.Diff(want, recordedPage(t, "written-0c").SequentialAccess()); diff != "" {
 		t.Error(diff)
@@ -191,7 +191,7 @@ func TestSequentialAccess(t *testing.T) {
 
 func TestTemperature(t *testing.T) {
 	got := pageOf(t, 0x0D, number(0, 2, 31), number(1, 2, 50)).Temperature()
-	if diff := cmp.Diff(Temperature{ptr(uint64(31)), ptr(uint64(50))}, got); diff != "" {
+	if diff := cmp.Diff(Temperature{valueOf(uint64(31)), valueOf(uint64(50))}, got); diff != "" {
 		t.Error(diff)
 	}
 	if got := pageOf(t, 0x0D, number(0, 2, 0x00FF)).Temperature(); got.CurrentCelsius != nil || got.ReferenceCelsius != nil {
@@ -225,7 +225,7 @@ func TestVolumeStatistics(t *testing.T) {
 	if v == nil || *v.Mounts != 0 || *v.CapacityBytes != 500e6 || *v.UsedBytes != 30e6 || v.Serial != nil || *v.WORM || *v.BOMPasses != 0 {
 		t.Fatalf("%+v", v)
 	}
-	value := func(n uint64) []PartitionValue { return []PartitionValue{{0, ptr(n)}} }
+	value := func(n uint64) []PartitionValue { return []PartitionValue{{0, valueOf(n)}} }
 	for _, c := range []struct{ got, want []PartitionValue }{
 		{v.FirstEncrypted, value(0)}, {v.PartitionCapacity, value(500e6)}, {v.PartitionUsed, value(30e6)}, {v.PartitionRemaining, value(468e6)},
 	} {
@@ -250,11 +250,11 @@ func TestVolumeStatisticsPartitions(t *testing.T) {
 	p := pageOf(t, 0x17, number(0, 1, 1), number(0x19, 1, 98), parameter{0x45, []byte("LTOL9G9 \x00")},
 		parameter{0x0203, unhex(t, "07 00 0000 00a5ff73  07 00 0001 ffffffff")}, parameter{0x0204, unhex(t, "09 00 0001 000000a60013 02")})
 	v := p.VolumeStatistics()
-	want := []PartitionValue{{0, ptr(uint64(0xa5ff73 * 1_000_000))}, {1, nil}}
+	want := []PartitionValue{{0, valueOf(uint64(0xa5ff73 * 1_000_000))}, {1, nil}}
 	if diff := cmp.Diff(want, v.PartitionUsed); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]PartitionValue{{1, ptr(uint64(10878995 * 1_000_000))}}, v.PartitionRemaining); diff != "" {
+	if diff := cmp.Diff([]PartitionValue{{1, valueOf(uint64(10878995 * 1_000_000))}}, v.PartitionRemaining); diff != "" {
 		t.Error(diff)
 	}
 	if *v.RemainingLifePercent != 98 || *v.Personality != "LTOL9G9" {
@@ -288,8 +288,8 @@ func diagnosticRecord(t testing.TB) []byte {
 
 func TestTapeDiagnostics(t *testing.T) {
 	p := pageOf(t, 0x16, parameter{0, diagnosticRecord(t)}, parameter{1, make([]byte, 68)}, number(2, 4, 1))
-	want := []TapeDiagnostic{{DensityCode: 0x60, MediumType: 0x98, MotionHours: ptr(uint64(0x123)), Repeated: true,
-		Key: MediumError, ASC: 0x1100, VendorCode: 0x82820000, SinceCleaning: ptr(uint64(7)), Opcode: 0x08, MediumID: "AAAAAA"}}
+	want := []TapeDiagnostic{{DensityCode: 0x60, MediumType: 0x98, MotionHours: valueOf(uint64(0x123)), Repeated: true,
+		Key: MediumError, ASC: 0x1100, VendorCode: 0x82820000, SinceCleaning: valueOf(uint64(7)), Opcode: 0x08, MediumID: "AAAAAA"}}
 	got := p.TapeDiagnostics()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
@@ -314,13 +314,13 @@ func TestDeviceStatistics(t *testing.T) {
 }
 
 func TestDensities(t *testing.T) {
-	medium, err := ParseDensities(recorded(t, "density-medium"))
+	medium, err := ParseDensities(recordedLog(t, "density-medium"))
 	want := []Density{{Primary: 0x58, Secondary: 0x58, Writable: true, Default: true, BitsPerMM: 15142, WidthTenthMM: 127,
 		Tracks: 1280, CapacityBytes: 1541438e6, Organization: "LTO-CVE", Name: "U-516", Description: "Ultrium 5/16T"}}
 	if diff := cmp.Diff(want, medium); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	full := recorded(t, "density-drive")
+	full := recordedLog(t, "density-drive")
 	drive, err := ParseDensities(full)
 	if err != nil || len(drive) != 3 || drive[0].Name != "U-316" || drive[0].Writable || !drive[1].Writable || drive[2].Primary != 0x58 {
 		t.Errorf("%+v, %v", drive, err)

@@ -20,7 +20,7 @@ func TestEachAlertFlagFromEachSource(t *testing.T) {
 		if got, ok := memory.TapeAlerts(); !ok || !cmp.Equal(got.Numbers(), want) {
 			t.Errorf("MAM 0002h, flag %d: %v, %v", n, got.Numbers(), ok)
 		}
-		page := recorded(t, "written-2e")
+		page := recordedLog(t, "written-2e")
 		page[4+5*(n-1)+4] = 1
 		p, err := ParseLogPage(page)
 		if got, ok := p.TapeAlerts(); err != nil || !ok || !cmp.Equal(got.Numbers(), want) {
