@@ -42,14 +42,14 @@ func TestJudgesOfTheLogs(t *testing.T) {
 	d.says(0, "sg_logs -p 3 /dev/judged", `Total bytes processed = 5000000$`)
 	d.says(0, "sg_logs -p 0xc /dev/judged", `BOP to EOD: 12 MB$`, `BOP to current position: 4 MB$`, `Cleaning action not required`)
 	d.says(0, "sg_logs -p 0xd /dev/judged", `Current temperature = 30 C$`, `Reference temperature = 50 C$`)
-	d.says(0, "sg_logs -p 0x11 /dev/judged", `MACC=1 CMPR=1 WRTP=0 CRQST=0 CRQRD=0 DINIT=1$`, `MPRSNT=1 MSTD=1 MTHRD=1 MOUNTED=1$`,
+	d.says(0, "sg_logs -p 0x11 /dev/judged", `MACC=1 CMPR=0 WRTP=0 CRQST=0 CRQRD=0 DINIT=1$`, `MPRSNT=1 MSTD=1 MTHRD=1 MOUNTED=1$`,
 		`polling delay: +500 milliseconds$`, `activity: No DT device activity$`)
 	d.says(0, "sg_logs -p 0x14 /dev/judged", `Lifetime media loads: 1$`, `Lifetime power cycles: 1$`, `Volume loads since last parameter reset: 1$`, `Hard write errors: 0$`)
 	d.says(0, "sg_logs -p 0x17 /dev/judged", `Page valid: 1$`, `Thread count: 1$`, `Total data sets written: 3$`, `Total data sets read: 1$`,
 		`Last mount megabytes written: 12$`, `Last mount megabytes read: 5$`, `Lifetime megabytes written: 12$`, `Lifetime megabytes read: 5$`,
 		`Last load write compression ratio: 100$`, `Total native capacity.*: 12000000`, `Total used native capacity.*: 12( |$)`,
 		`Volume barcode: V00001L8 *$`, `Volume personality: LTOL8G8 *$`, `Volume write mounts: 1$|0x100`, `counter: 11999987$`)
-	d.says(0, "sg_logs -p 0x1b /dev/judged", `Read compression ratio x100: 100$`, `Megabytes transferred from server: 12$`, `Megabytes read from tape: 5$`, `Data compression enabled: 0x1$`)
+	d.says(0, "sg_logs -p 0x1b /dev/judged", `Read compression ratio x100: 100$`, `Megabytes transferred from server: 12$`, `Megabytes read from tape: 5$`, `Data compression enabled: 0x0$`)
 	d.says(0, "sg_logs -p 0x30 /dev/judged", `Thread count: 1$`, `Total data sets written: 3$`)
 	d.says(0, "sg_logs -p 0x31 /dev/judged", `Main partition remaining capacity \(in MiB\): 11444080$`, `Main partition maximum capacity \(in MiB\): 11444091$`)
 	d.says(0, "sg_logs -p 0x32 /dev/judged", `Megabytes written to tape: 12$`)

@@ -11,7 +11,7 @@ import (
 // audited runs a verb and records it if it changes something. A change that could not be recorded is
 // not made: the log is opened first. A dry run changes nothing and is not recorded.
 func (inv *invocation) audited(ctx context.Context, run func() error) error {
-	if !inv.cmd.Mutates || inv.dryRun {
+	if !inv.mutates() || inv.dryRun {
 		return run()
 	}
 	log, err := audit.Open(inv.places.AuditFile)
@@ -27,6 +27,11 @@ func (inv *invocation) audited(ctx context.Context, run func() error) error {
 		return errcode.New(errcode.AuditUnwritable, inv.places.AuditFile, "the change was made but could not be recorded: %w", lost)
 	}
 	return err
+}
+
+// mutates says whether this run changes something.
+func (inv *invocation) mutates() bool {
+	return inv.cmd.Mutates || inv.cmd.MutatesWith != "" && inv.flag(inv.cmd.MutatesWith)
 }
 
 // auditEntry is what the log says about a run that ended with err.

@@ -44,6 +44,7 @@ type command struct {
 	Examples      []example
 	Exits         []errcode.Exit // beyond those every verb has (commonExits)
 	Mutates       bool           // changes something: one audit line a run, unless --dry-run
+	MutatesWith   string         // the bool flag with which alone it changes something
 	Danger        danger
 	SchemaVersion int    // of the JSON document; 0 means 1
 	ObjectFlag    string // the flag that names the object in messages and audit, e.g. "drive"; "" is the first argument
@@ -77,6 +78,9 @@ type example struct {
 	Line string
 	Text string
 }
+
+// mayMutate says whether the verb changes something, be it with a flag alone.
+func (c *command) mayMutate() bool { return c.Mutates || c.MutatesWith != "" }
 
 // version of the JSON document of a verb.
 func (c *command) schemaVersion() int { return max(c.SchemaVersion, 1) }

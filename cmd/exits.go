@@ -45,7 +45,7 @@ func exitsOf(c *command) []exitMeaning {
 	if c.Danger != safe {
 		statuses = append(statuses, errcode.ExitRefused)
 	}
-	if c.Mutates {
+	if c.mayMutate() {
 		statuses = append(statuses, errcode.ExitBusy, errcode.ExitNoSpace)
 	}
 	var list []exitMeaning

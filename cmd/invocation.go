@@ -169,7 +169,7 @@ func (inv *invocation) head() []field {
 		return []field{{"schema", inv.schema}, {"schema_version", 1}}
 	}
 	head := []field{{"schema", "calypso." + strings.Join(inv.path, ".")}, {"schema_version", inv.cmd.schemaVersion()}}
-	if inv.cmd.Mutates {
+	if inv.cmd.mayMutate() {
 		head = append(head, field{"dry_run", inv.dryRun})
 	}
 	return head

@@ -16,6 +16,7 @@ func ltoGroup() *command {
 			ltoLabelCommand(), ltoWriteCommand(), ltoListCommand(), ltoReadCommand(), ltoVerifyCommand(), ltoScanCommand(),
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
 			ltoCleanCommand(),
+			ltoAlertsCommand(), ltoHealthCommand(), ltoDensityCommand(),
 		},
 	}
 }

@@ -121,6 +121,10 @@ func (m *process) report(err error) errcode.Exit {
 	if err == nil {
 		return errcode.ExitOK
 	}
+	var answered *statusOnly
+	if errors.As(err, &answered) {
+		return answered.exit
+	}
 	f := m.failure(err)
 	f.write(m.Err, m.req != nil && m.req.json)
 	return f.exit

@@ -116,4 +116,6 @@ func (r *reel) Format([]int64) error {
 }
 
 // WriteEnvelope is for drives that compress or encrypt: these tests have none.
-func (r *reel) WriteEnvelope(int64, []byte) error { panic("a drive that was told neither made an envelope") }
+func (r *reel) WriteEnvelope(int64, []byte) error {
+	panic("a drive that was told neither made an envelope")
+}

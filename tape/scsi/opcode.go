@@ -21,6 +21,9 @@ const (
 	OpPreventAllow            = 0x1E
 	OpLocate10                = 0x2B
 	OpReadPosition            = 0x34
+	OpReportDensitySupport    = 0x44
+	OpLogSelect               = 0x4C
+	OpLogSense                = 0x4D
 	OpModeSelect10            = 0x55
 	OpModeSense10             = 0x5A
 	OpReadAttribute           = 0x8C
