@@ -150,7 +150,7 @@ func ltoModeGetCommand() *command {
 		Flags:       []flag{boolFlag("hex", "the bytes of the pages in hexadecimal")},
 		Examples: []example{
 			{"calypso lto mode get -f vtl01:0 compression", "the fields of a page"},
-			{"calypso lto mode get -f vtl01:0 compression.enabled --json | jq .pages[0].fields[0].current", "one value"},
+			{"calypso lto mode get -f vtl01:0 compression.enabled --json", "one value"},
 			{"calypso lto mode get -f vtl01:0 page_24 --hex", "a page that has no name, as bytes"},
 		},
 		Run: runLTOModeGet,
