@@ -15,7 +15,7 @@ func ltoGroup() *command {
 		Commands: []*command{
 			ltoLabelCommand(), ltoWriteCommand(), ltoListCommand(), ltoReadCommand(), ltoVerifyCommand(), ltoScanCommand(),
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
-			ltoModeGroup(), ltoAttrGroup(),
+			ltoModeGroup(), ltoAttrGroup(), ltoWaitReadyCommand(),
 		},
 	}
 }
