@@ -16,6 +16,7 @@ func vtlGroup() *command {
 		Commands: []*command{
 			vtlCreateCommand(), vtlListCommand(), vtlShowCommand(), vtlDeleteCommand(),
 			vtlLoadCommand(), vtlUnloadCommand(), vtlTapeGroup(),
+			vtlFaultGroup(),
 		},
 	}
 }
