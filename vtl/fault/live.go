@@ -17,14 +17,8 @@ type Live struct {
 	pause   func(context.Context, time.Duration) error
 
 	mu    sync.Mutex
-	stamp stamp
+	stamp os.FileInfo // of the file as it was read; nil: there was none
 	all   []Fault
-}
-
-// stamp tells one content of the file from the next: each is a file of its own.
-type stamp struct {
-	modified time.Time
-	size     int64
 }
 
 // Open reads the faults of a drive, or with drive -1 of the library. An observer uses none up.
@@ -47,12 +41,21 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (l *Live) look() stamp {
+func (l *Live) look() os.FileInfo {
 	info, err := os.Stat(l.path)
 	if err != nil {
-		return stamp{}
+		return nil
 	}
-	return stamp{info.ModTime(), info.Size()}
+	return info
+}
+
+// unchanged says whether two looks saw one content: each has a file of its own, and the number of one
+// that is gone may be given again.
+func unchanged(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 func (l *Live) take(all []Fault) {
@@ -72,7 +75,7 @@ func (l *Live) Refresh() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := l.look(); now != l.stamp {
+	if now := l.look(); !unchanged(now, l.stamp) {
 		if all, err := List(l.path); err == nil {
 			l.stamp = now
 			l.take(all)
