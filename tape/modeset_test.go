@@ -99,6 +99,9 @@ func TestSetModeFieldsRefusedBefore(t *testing.T) {
 	info, changes := delayOf(t, 100)
 	d, _ := newDrive(t, read(configNow, fixed)...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeRefused, "does not let it change from 300 to 100")
+	low := "90 0e 00 00 00 00 00 ff 00 00 00 00 00 00 01 00" // only the low byte
+	d, _ = newDrive(t, read(configNow, low)...)
+	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeRefused, "does not let it change from 300 to 100")
 	d, _ = newDrive(t, read("90 03 00 00 00", configCan)...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeRefused, "is shorter")
 	d, _ = newDrive(t, read(configWith("012c"), configCan)...)

@@ -49,6 +49,7 @@ func TestWatchOutcomes(t *testing.T) {
 		{"ready in the end", []string{becomingReady, becomingReady, ""}, ReadyLimit, IsReady, "", 3},
 		{"one look", []string{becomingReady}, 0, Retry, errcode.TapeNotReady, 1},
 		{"time over", []string{becomingReady}, 3 * time.Second, TimedOut, errcode.Timeout, 4},
+		{"time over in a pause", []string{becomingReady}, 3500 * time.Millisecond, TimedOut, errcode.Timeout, 5},
 		{"empty", []string{noMedium}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
 		{"not threaded", []string{needsLoad}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
 		{"cleaning cartridge", []string{sense("2", "3003")}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
@@ -65,7 +66,9 @@ func TestWatchOutcomes(t *testing.T) {
 		if end.Outcome != tt.outcome || l.asked != tt.asked {
 			t.Errorf("%s: %v after %d looks, %v", tt.name, end.Outcome, l.asked, err)
 		}
-		wantCode(t, err, tt.code)
+		if wantCode(t, err, tt.code); end.Waited > tt.limit {
+			t.Errorf("%s: waited %s of %s", tt.name, end.Waited, tt.limit)
+		}
 	}
 }
 
