@@ -52,7 +52,7 @@ type attrPartDoc struct {
 func newAttrDoc(a tape.Attribute) attrDoc {
 	info, _ := scsi.LookupAttribute(a.ID)
 	v := tape.DecodeAttribute(a)
-	doc := attrDoc{ID: fmt.Sprintf("%04X", a.ID), Name: orNull(info.Name), Title: orNull(info.Title), Format: formatName(a.Format),
+	doc := attrDoc{ID: fmt.Sprintf("%04X", a.ID), Name: orNull(info.Name), Title: orNull(info.Title), Format: attrFormatName(a.Format),
 		Writable: !a.ReadOnly && scsi.HostMayWrite(a.ID), LengthBytes: len(a.Value), Hex: hex.EncodeToString(a.Value),
 		Number: known(v.Number), Unit: orNull(v.Unit), Text: orNull(v.Text)}
 	for _, p := range v.Parts {
@@ -61,7 +61,7 @@ func newAttrDoc(a tape.Attribute) attrDoc {
 	return doc
 }
 
-func formatName(f scsi.AttributeFormat) string {
+func attrFormatName(f scsi.AttributeFormat) string {
 	switch f {
 	case scsi.ASCIIFormat:
 		return "ascii"

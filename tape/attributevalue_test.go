@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const uuid = "01234567-89ab-cdef-0123-456789abcdef"
+const volumeUUID = "01234567-89ab-cdef-0123-456789abcdef"
 
 // ltfsCoherency is volume coherency information as LTFS writes it: 46h bytes.
-var ltfsCoherency = "08 0000000000000005 0000000000000007 0000000000000001 002b" + hex.EncodeToString([]byte("LTFS\x00"+uuid+"\x00\x01"))
+var ltfsCoherency = "08 0000000000000005 0000000000000007 0000000000000001 002b" + hex.EncodeToString([]byte("LTFS\x00"+volumeUUID+"\x00\x01"))
 
 func TestDecodeAttribute(t *testing.T) {
 	tests := []struct {
@@ -45,9 +45,9 @@ func TestDecodeAttribute(t *testing.T) {
 		{0x040B, 0, "5e5c0000000000000000", -1, "", "LTO-8 (5Eh), LTO-7 (5Ch)"},
 		{0x0804, 1, hex.EncodeToString([]byte("202504171230")), -1, "", "2025-04-17 12:30"},
 		{0x0805, 0, "81", 0x81, "", "utf-8"},
-		{0x080C, 0, ltfsCoherency, -1, "", "count 7, set 1, LTFS " + uuid},
+		{0x080C, 0, ltfsCoherency, -1, "", "count 7, set 1, LTFS " + volumeUUID},
 		{0x080C, 0, "08 0000", -1, "", ""},
-		{0x0820, 0, hex.EncodeToString([]byte(uuid)), -1, "", uuid},
+		{0x0820, 0, hex.EncodeToString([]byte(volumeUUID)), -1, "", volumeUUID},
 		{0x0820, 0, strings.Repeat("00", 36), -1, "", ""},
 		{0x1000, 0, "0102", -1, "", ""},
 		{0x1623, 0, "01", 1, "", ""},
@@ -136,8 +136,8 @@ func TestAttributeFromText(t *testing.T) {
 		{"text_encoding", "0x81", "81", ""},
 		{"text_encoding", "129", "81", ""},
 		{"text_encoding", "010", "", errcode.AttributeInvalid},
-		{"medium_guid", uuid, hex.EncodeToString([]byte(uuid)), ""},
-		{"medium_guid", uuid[1:], "", errcode.AttributeInvalid},
+		{"medium_guid", volumeUUID, hex.EncodeToString([]byte(volumeUUID)), ""},
+		{"medium_guid", volumeUUID[1:], "", errcode.AttributeInvalid},
 		{"volume_coherency", "x", "", errcode.AttributeInvalid},
 		{"1401", "x", "", errcode.AttributeInvalid},
 		{"load_count", "1", "", errcode.AttributeReadOnly},
@@ -203,7 +203,7 @@ func FuzzDecodeAttribute(f *testing.F) {
 	f.Add(uint16(0x0340), byte(0), make([]byte, 90))
 	f.Add(uint16(0x020A), byte(1), []byte("IBM     SERIAL"))
 	f.Add(uint16(0x0406), byte(1), []byte("20230417"))
-	f.Add(uint16(0x0820), byte(0), []byte(uuid))
+	f.Add(uint16(0x0820), byte(0), []byte(volumeUUID))
 	f.Fuzz(func(t *testing.T, id uint16, format byte, data []byte) {
 		v := DecodeAttribute(Attribute{ID: id, Format: scsi.AttributeFormat(format & 3), Value: append(make([]byte, 0, len(data)), data...)})
 		if v.Number < -1 || len(v.Parts) > max(64, len(data)) {

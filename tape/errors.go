@@ -59,14 +59,14 @@ func (u *Unit) fail(op string, err error) error {
 		return &errcode.Error{Code: code, Op: op, Object: u.Name, Msg: err.Error(), Err: err}
 	}
 	if s, ok := scsi.SenseOf(err); ok {
-		return &errcode.Error{Code: senseCode(s), Op: op, Object: u.Name, Msg: s.String() + reason(err), Err: err}
+		return &errcode.Error{Code: senseCode(s), Op: op, Object: u.Name, Msg: s.String() + hostReason(err), Err: err}
 	}
 	return u.failUnanswered(op, err)
 }
 
-// reason is what a transport says beside the sense, ": " before it: the host that plays a virtual
+// hostReason is what a transport says beside the sense, ": " before it: the host that plays a virtual
 // device knows why it failed.
-func reason(err error) string {
+func hostReason(err error) string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return ""

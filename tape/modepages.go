@@ -68,7 +68,7 @@ func (d *Drive) addModeValues(ctx context.Context, pages []ModePage) error {
 	for _, pc := range []scsi.PageControl{scsi.ChangeableValues, scsi.DefaultValues, scsi.SavedValues} {
 		m, err := d.allModes(ctx, pc)
 		switch {
-		case illegal(err):
+		case illegalRequest(err):
 			continue
 		case err != nil:
 			return err
@@ -94,9 +94,9 @@ func (p *ModePage) value(pc scsi.PageControl) *[]byte {
 	return &p.Current
 }
 
-// illegal says that the drive refused what was asked for as illegal, for whatever reason: of the saved
+// illegalRequest says that the drive refused what was asked for as illegal, for whatever reason: of the saved
 // values 5/39/00 is one more.
-func illegal(err error) bool {
+func illegalRequest(err error) bool {
 	s, ok := scsi.SenseOf(err)
 	return ok && s.Key == scsi.IllegalRequest
 }
@@ -120,7 +120,7 @@ func (d *Drive) singleModes(ctx context.Context, pc scsi.PageControl) (all scsi.
 	for _, info := range scsi.ModePageInfos()[1:] {
 		m, err := d.senseModes(ctx, pc, info.Code, info.Subpage)
 		switch {
-		case illegal(err):
+		case illegalRequest(err):
 			if first == nil {
 				first = err
 			}

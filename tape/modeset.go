@@ -116,8 +116,8 @@ func (d *Drive) selectMode(ctx context.Context, info scsi.ModePageInfo, page []b
 		list = m.SelectList6(page)
 	}
 	_, err = d.repeat(ctx, op, scsi.ModeSelect(d.modeSix, save, len(list)), list, nil)
-	if illegal(err) {
-		return &errcode.Error{Code: errcode.ModeRefused, Op: op, Object: d.Name, Msg: info.Name + ": " + cause(err), Err: err}
+	if illegalRequest(err) {
+		return &errcode.Error{Code: errcode.ModeRefused, Op: op, Object: d.Name, Msg: info.Name + ": " + refusalText(err), Err: err}
 	}
 	return err
 }
@@ -130,8 +130,8 @@ func (d *Drive) header10(ctx context.Context, info scsi.ModePageInfo) (scsi.Mode
 	return d.senseModes(ctx, scsi.CurrentValues, info.Code, info.Subpage)
 }
 
-// cause is the text of the sense in an error, the error's own without one.
-func cause(err error) string {
+// refusalText is the text of the sense in an error, the error's own without one.
+func refusalText(err error) string {
 	var e *scsi.SenseError
 	if errors.As(err, &e) {
 		return e.Sense.String()

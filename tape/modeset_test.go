@@ -27,8 +27,8 @@ func senseAll(pc int, answer step) step {
 	return answer
 }
 
-// read is what ModePages sends when the drive gives all but saved values.
-func read(current, changeable string) []step {
+// readModes is what ModePages sends when the drive gives all but saved values.
+func readModes(current, changeable string) []step {
 	return []step{
 		senseAll(0, step{in: modeData(current)}), senseAll(1, step{in: modeData(changeable)}), senseAll(2, step{in: modeData(configNow)}),
 		senseAll(3, step{sense: "70 00 05 00000000 0a 00000000 3900 00 000000"}),
@@ -52,10 +52,10 @@ func configWith(delay string) string {
 
 func TestSetModeFields(t *testing.T) {
 	after := "90" + configWith("0064")[2:]
-	steps := append(read(configNow, configCan),
+	steps := append(readModes(configNow, configCan),
 		step{cdb: "5a 00 10 00 00 00 00 40 00 00", in: modeData(configNow)},
 		step{cdb: selectConfig, out: "0000 00" + modeHead[2:] + configWith("0064")})
-	d, _ := newDrive(t, append(steps, read(after, configCan)...)...)
+	d, _ := newDrive(t, append(steps, readModes(after, configCan)...)...)
 	info, changes := delayOf(t, 100)
 	if err := d.SetModeFields(t.Context(), info, changes, false); err != nil {
 		t.Error(err)
@@ -63,7 +63,7 @@ func TestSetModeFields(t *testing.T) {
 }
 
 func TestSetModeFieldsAlreadySo(t *testing.T) {
-	d, _ := newDrive(t, read(configNow, configCan)...)
+	d, _ := newDrive(t, readModes(configNow, configCan)...)
 	info, changes := delayOf(t, 300)
 	if err := d.SetModeFields(t.Context(), info, changes, false); err != nil {
 		t.Error(err)
@@ -73,16 +73,16 @@ func TestSetModeFieldsAlreadySo(t *testing.T) {
 // The drive takes the page, rounds the value and says so, or not.
 func TestSetModeFieldsMismatch(t *testing.T) {
 	for _, sense := range []string{"", "70 00 01 00000000 0a 00000000 3700 00 000000"} {
-		steps := append(read(configNow, configCan),
+		steps := append(readModes(configNow, configCan),
 			step{cdb: "5a 00 10 00 00 00 00 40 00 00", in: modeData(configNow)}, step{cdb: selectConfig, out: "*", sense: sense})
-		d, _ := newDrive(t, append(steps, read(configNow, configCan)...)...)
+		d, _ := newDrive(t, append(steps, readModes(configNow, configCan)...)...)
 		info, changes := delayOf(t, 100)
 		wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeMismatch, "write_delay is 300, not 100")
 	}
 }
 
 func TestSetModeFieldsRefusedByTheDrive(t *testing.T) {
-	steps := append(read(configNow, configCan),
+	steps := append(readModes(configNow, configCan),
 		step{cdb: "5a 00 10 00 00 00 00 40 00 00", in: modeData(configNow)},
 		step{cdb: selectConfig, out: "*", sense: "70 00 05 00000000 0a 00000000 2600 00 8f0016"})
 	d, _ := newDrive(t, steps...)
@@ -97,16 +97,16 @@ func TestSetModeFieldsRefusedByTheDrive(t *testing.T) {
 func TestSetModeFieldsRefusedBefore(t *testing.T) {
 	fixed := "90 0e 00 00 00 00 00 00 00 00 00 00 00 00 01 00"
 	info, changes := delayOf(t, 100)
-	d, _ := newDrive(t, read(configNow, fixed)...)
+	d, _ := newDrive(t, readModes(configNow, fixed)...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeRefused, "does not let it change from 300 to 100")
 	low := "90 0e 00 00 00 00 00 ff 00 00 00 00 00 00 01 00" // only the low byte
-	d, _ = newDrive(t, read(configNow, low)...)
+	d, _ = newDrive(t, readModes(configNow, low)...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeRefused, "does not let it change from 300 to 100")
-	d, _ = newDrive(t, read("90 03 00 00 00", configCan)...)
+	d, _ = newDrive(t, readModes("90 03 00 00 00", configCan)...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeRefused, "is shorter")
-	d, _ = newDrive(t, read(configWith("012c"), configCan)...)
+	d, _ = newDrive(t, readModes(configWith("012c"), configCan)...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, true), errcode.ModeRefused, "cannot save")
-	d, _ = newDrive(t, read("0f 02 80 00", "")...)
+	d, _ = newDrive(t, readModes("0f 02 80 00", "")...)
 	wantCode(t, d.SetModeFields(t.Context(), info, changes, false), errcode.ModeNotFound, "no mode page device_configuration (10h,00h)")
 }
 
@@ -118,7 +118,7 @@ func TestMediumPartitionIsNotSentLightly(t *testing.T) {
 	}
 	for flags, refused := range map[string]bool{"20": true, "24": false} {
 		page := "11 0a 03 00 " + flags + " 03 00 00 00 00 00 00"
-		d, _ := newDrive(t, read(page, "11 0a ff ff ff ff ff ff ff ff ff ff")...)
+		d, _ := newDrive(t, readModes(page, "11 0a ff ff ff ff ff ff ff ff ff ff")...)
 		_, err := d.PlanModeFields(t.Context(), info, []ModeChange{{f, 1}}, false)
 		if (errcode.Of(err) == errcode.ModeRefused) != refused {
 			t.Errorf("flags %s: %v", flags, err)

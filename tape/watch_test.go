@@ -32,7 +32,7 @@ func (l *looks) watch(limit time.Duration) Watch {
 		Sleep: func(ctx context.Context, d time.Duration) error { l.slept = append(l.slept, d); return ctx.Err() }}
 }
 
-func sense(key, asc string) string {
+func watchSense(key, asc string) string {
 	return "70 00 0" + key + " 00000000 0a 00000000 " + asc + " 00 000000"
 }
 
@@ -52,13 +52,13 @@ func TestWatchOutcomes(t *testing.T) {
 		{"time over in a pause", []string{becomingReady}, 3500 * time.Millisecond, TimedOut, errcode.Timeout, 5},
 		{"empty", []string{noMedium}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
 		{"not threaded", []string{needsLoad}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
-		{"cleaning cartridge", []string{sense("2", "3003")}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
-		{"offline", []string{sense("2", "0412")}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
-		{"manual intervention", []string{sense("2", "0403")}, ReadyLimit, Terminal, errcode.DeviceError, 1},
-		{"load failed", []string{becomingReady, sense("3", "5300")}, ReadyLimit, Terminal, errcode.TapeMediumError, 2},
-		{"cartridge fault", []string{sense("3", "5200")}, 0, Terminal, errcode.TapeMediumError, 1},
-		{"incompatible", []string{sense("3", "3002")}, 0, Terminal, errcode.DeviceError, 1},
-		{"hardware", []string{sense("4", "4400")}, 0, Terminal, errcode.DeviceError, 1},
+		{"cleaning cartridge", []string{watchSense("2", "3003")}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
+		{"offline", []string{watchSense("2", "0412")}, ReadyLimit, Retry, errcode.TapeNotReady, 1},
+		{"manual intervention", []string{watchSense("2", "0403")}, ReadyLimit, Terminal, errcode.DeviceError, 1},
+		{"load failed", []string{becomingReady, watchSense("3", "5300")}, ReadyLimit, Terminal, errcode.TapeMediumError, 2},
+		{"cartridge fault", []string{watchSense("3", "5200")}, 0, Terminal, errcode.TapeMediumError, 1},
+		{"incompatible", []string{watchSense("3", "3002")}, 0, Terminal, errcode.DeviceError, 1},
+		{"hardware", []string{watchSense("4", "4400")}, 0, Terminal, errcode.DeviceError, 1},
 	}
 	for _, tt := range tests {
 		l := &looks{t: t, senses: tt.senses}
@@ -120,7 +120,7 @@ func TestWatchWithoutAnAnswer(t *testing.T) {
 
 // The sense of a failure is in the result as well as in the error.
 func TestWatchKeepsTheSense(t *testing.T) {
-	l := &looks{t: t, senses: []string{sense("4", "4400")}}
+	l := &looks{t: t, senses: []string{watchSense("4", "4400")}}
 	end, err := l.watch(0).Wait(t.Context())
 	if !end.Failed || end.Last.Sense.Key != scsi.HardwareError {
 		t.Errorf("%+v", end)

@@ -36,8 +36,8 @@ func wantInjected(t *testing.T, err error, id int) {
 	}
 }
 
-// loaded is a store with a cartridge in drive 0, which is open and has its attentions behind it.
-func loaded(t *testing.T) (*Store, Device) {
+// loadedDrive is a store with a cartridge in drive 0, which is open and has its attentions behind it.
+func loadedDrive(t *testing.T) (*Store, Device) {
 	t.Helper()
 	s := newStore(t)
 	create(t, s, spec("vtl01", 2))
@@ -49,7 +49,7 @@ func loaded(t *testing.T) (*Store, Device) {
 }
 
 func TestInjectedMediumError(t *testing.T) {
-	s, d := loaded(t)
+	s, d := loadedDrive(t)
 	write(t, d, []byte("first"))
 	f := inject(t, s, fault.Fault{Kind: fault.MediumError, Block: 1, Access: fault.Both, Left: 2})
 	_, err := exec(d, []byte{scsi.OpWrite6, 0, 0, 0, 6, 0}, []byte("second"), nil)
@@ -72,26 +72,26 @@ func TestInjectedMediumError(t *testing.T) {
 	}
 }
 
-// alerts are the TapeAlert flags that the drive has up.
-func alerts(d Device) uint64 { return d.(*Drive).server.State().Alerts }
+// driveAlerts are the TapeAlert flags that the drive has up.
+func driveAlerts(d Device) uint64 { return d.(*Drive).server.State().Alerts }
 
 func TestInjectedAlertLastsAsLongAsTheFault(t *testing.T) {
-	s, d := loaded(t)
+	s, d := loadedDrive(t)
 	d.(*Drive).server.Raise(3) // the drive's own
 	f := inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 20, Left: -1})
 	inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 3, Left: -1})
 	_ = ready(d)
-	if got, want := alerts(d), alertBit(3)|alertBit(20); got != want {
+	if got, want := driveAlerts(d), alertBit(3)|alertBit(20); got != want {
 		t.Errorf("%016X, want %016X", got, want)
 	}
 	closeDevice(t, d)
 	d = openDrive(t, s, 0)
-	if alerts(d)&alertBit(20) == 0 {
+	if driveAlerts(d)&alertBit(20) == 0 {
 		t.Error("lost with the process")
 	}
 	clearFault(t, s, f)
 	_ = ready(d)
-	if got := alerts(d); got != alertBit(3) {
+	if got := driveAlerts(d); got != alertBit(3) {
 		t.Errorf("%016X after clearing", got)
 	}
 	inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 21, Left: -1})
@@ -101,14 +101,14 @@ func TestInjectedAlertLastsAsLongAsTheFault(t *testing.T) {
 		clearFault(t, s, fault.Fault{ID: f})
 	}
 	d = openDrive(t, s, 0)
-	if got := alerts(d); got != alertBit(3) {
+	if got := driveAlerts(d); got != alertBit(3) {
 		t.Errorf("%016X kept", got)
 	}
 	closeDevice(t, d)
 }
 
 func TestInjectedLoadFailure(t *testing.T) {
-	s, d := loaded(t)
+	s, d := loadedDrive(t)
 	f := inject(t, s, fault.Fault{Kind: fault.LoadFailure, Left: 2})
 	load := []byte{scsi.OpLoadUnload, 0, 0, 0, 1, 0}
 	if _, err := exec(d, load, nil, nil); err != nil { // it is loaded already
