@@ -38,7 +38,7 @@ func TestJudgesOfOperationCodes(t *testing.T) {
 	for _, b := range []*bench{c, d} {
 		out := b.ask(0, "sg_opcodes", "--rctd", "--mask", "/dev/judged")
 		for _, line := range strings.Split(out, "\n") {
-			if strings.Contains(line, "Opcode=") || strings.Contains(line, "unknown") || strings.Contains(line, "Vendor specific") {
+			if strings.Contains(line, "Opcode=") || strings.Contains(line, "unknown") || strings.Contains(line, "Vendor specific") && !strings.Contains(line, "[0xe7]") /* what changers had before 37h was defined */ {
 				t.Errorf("sg_opcodes does not know what %q is", line)
 			}
 		}

@@ -17,6 +17,7 @@ func ltoGroup() *command {
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
 			ltoCleanCommand(),
 			ltoAlertsCommand(), ltoHealthCommand(), ltoDensityCommand(),
+			ltoModeGroup(), ltoAttrGroup(), ltoWaitReadyCommand(),
 		},
 	}
 }

@@ -17,6 +17,7 @@ func vtlGroup() *command {
 			vtlCreateCommand(), vtlListCommand(), vtlShowCommand(), vtlDeleteCommand(),
 			vtlLoadCommand(), vtlUnloadCommand(), vtlTapeGroup(),
 			vtlDoorGroup(),
+			vtlFaultGroup(),
 		},
 	}
 }

@@ -24,6 +24,7 @@ type Drive struct {
 	limitsKnown   bool
 	shortPosition bool // the long form of READ POSITION was refused
 	noLocate16    bool
+	modeSix       bool // MODE SENSE(10) was refused
 }
 
 // NewDrive makes a Drive of the transport. It sends nothing yet. Set Name for better errors.

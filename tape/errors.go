@@ -59,9 +59,25 @@ func (u *Unit) fail(op string, err error) error {
 		return &errcode.Error{Code: code, Op: op, Object: u.Name, Msg: err.Error(), Err: err}
 	}
 	if s, ok := scsi.SenseOf(err); ok {
-		return &errcode.Error{Code: senseCode(s), Op: op, Object: u.Name, Msg: s.String(), Err: err}
+		return &errcode.Error{Code: senseCode(s), Op: op, Object: u.Name, Msg: s.String() + hostReason(err), Err: err}
 	}
 	return u.failUnanswered(op, err)
+}
+
+// hostReason is what a transport says beside the sense, ": " before it: the host that plays a virtual
+// device knows why it failed.
+func hostReason(err error) string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return ""
+	}
+	text := ""
+	for _, e := range joined.Unwrap() {
+		if _, isSense := e.(*scsi.SenseError); !isSense {
+			text += ": " + e.Error()
+		}
+	}
+	return text
 }
 
 // failUnanswered is for errors without sense.

@@ -147,7 +147,7 @@ func TestSetAttribute(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	wantCode(t, d.SetAttribute(t.Context(), barcode), errcode.DeviceError, "did not keep attribute 0806h")
+	wantCode(t, d.SetAttribute(t.Context(), barcode), errcode.AttributeMismatch, "did not keep attribute 0806h")
 	wantCode(t, d.SetAttribute(t.Context(), barcode), errcode.CommandRefused, "at parameter byte 4")
 }
 

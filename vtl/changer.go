@@ -57,6 +57,11 @@ func (s *Store) changerOf(ctx context.Context, library string, observe bool) (*C
 	if err != nil {
 		return nil, err
 	}
+	faults, err := s.liveFaults(library, -1, observe)
+	if err != nil {
+		return nil, err
+	}
+	hideBarcodes(l, inventory, faults)
 	state := readVolatile[smc.State](s.changerFile(library))
 	if state != nil && observe {
 		state.Dirty = false // another process may be using the changer: that is no power cycle
@@ -64,7 +69,7 @@ func (s *Store) changerOf(ctx context.Context, library string, observe bool) (*C
 	config := smc.Config{
 		Serial: l.Serial, Vendor: l.Vendor, Product: l.Product, Revision: l.Revision, State: state, Observe: observe,
 	}
-	server, err := smc.New(config, inventory, robot{s, library})
+	server, err := smc.New(config, inventory, faultyMover{robot{s, library}, faults})
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +112,9 @@ func mediumType(barcode string) smc.MediumType {
 }
 
 // Exec carries out one command; see smc.Server.
-func (c *Changer) Exec(ctx context.Context, cmd *scsi.Command) error { return c.server.Exec(ctx, cmd) }
+func (c *Changer) Exec(ctx context.Context, cmd *scsi.Command) error {
+	return injectedSense(cmd.CDB, c.server.Exec(ctx, cmd))
+}
 
 // Close keeps the changer's state for the next one to open it.
 func (c *Changer) Close() error {

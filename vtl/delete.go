@@ -96,7 +96,7 @@ func (s *Store) finishDeletion(name string) error {
 		return err
 	}
 	step("images removed")
-	if err := os.RemoveAll(s.runDir(name)); err != nil {
+	if err := errors.Join(os.RemoveAll(s.runDir(name)), os.RemoveAll(s.faultFile(name))); err != nil {
 		return err
 	}
 	if err := os.Remove(s.tombstone(name)); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"calypso/sys/errcode"
 	"calypso/tape/scsi"
+	"calypso/vtl/fault"
 	"calypso/vtl/image"
 	"calypso/vtl/ssc"
 )
@@ -22,6 +23,9 @@ type Drive struct {
 	observe bool
 	library *Library
 	lifeErr error // why the drive does not remember its life
+
+	faults   *fault.Live // injected
+	injected uint64      // the TapeAlert flags that they raised
 }
 
 // Device is a virtual device that this process plays.
@@ -77,13 +81,18 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 		return nil, err
 	}
 	d := &Drive{store: s, key: driveKey{l.Name, n}, observe: observe, library: l}
+	faults, err := s.liveFaults(l.Name, n, observe)
+	if err != nil {
+		return nil, err
+	}
+	d.faults = faults
 	var m ssc.Medium
 	if c, ok := l.At(Place{InDrive, n}); ok {
 		tape, err := openTape(l, c.Barcode, observe)
 		if err != nil {
 			return nil, err
 		}
-		d.tape, m = tape, medium{tape}
+		d.tape, m = tape, faultyMedium{medium{tape}, d.faults}
 	}
 	config := l.driveConfig(n)
 	config.State, config.Observe = readVolatile[ssc.State](s.driveFile(l.Name, n)), observe
@@ -100,6 +109,7 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 		return nil, errors.Join(err, d.closeTape())
 	}
 	d.server = server
+	d.raiseInjected()
 	return d, nil
 }
 
@@ -130,7 +140,12 @@ func (c DriveConfig) config() ssc.Config {
 }
 
 // Exec carries out one command; see ssc.Server.
-func (d *Drive) Exec(ctx context.Context, cmd *scsi.Command) error { return d.server.Exec(ctx, cmd) }
+func (d *Drive) Exec(ctx context.Context, cmd *scsi.Command) error {
+	if d.faults.Refresh() || d.injected != 0 {
+		return d.execFaulty(ctx, cmd)
+	}
+	return d.server.Exec(ctx, cmd)
+}
 
 // Close makes everything durable and keeps the drive's state for the next one to open it.
 func (d *Drive) Close() error {
@@ -156,6 +171,7 @@ func (d *Drive) closeTape() error {
 func (d *Drive) save(dirty bool) error {
 	state := d.server.State()
 	state.Dirty = dirty
+	state.Alerts &^= d.injected // they last as long as the fault does
 	keys := d.store.keyFile(d.key.library, d.key.number)
 	if dirty {
 		err := writeVolatile(d.store.driveFile(d.key.library, d.key.number), state)
@@ -169,14 +185,18 @@ func (d *Drive) save(dirty bool) error {
 
 // insert is the robot putting a cartridge into the drive. When it fails the drive is empty.
 func (d *Drive) insert(l *Library, barcode string) error {
+	if err := d.refuseLoad(); err != nil {
+		return err
+	}
 	tape, err := openTape(l, barcode, false)
 	if err != nil {
 		return err
 	}
-	if err := d.server.Insert(medium{tape}, barcode); err != nil {
+	if err := d.server.Insert(faultyMedium{medium{tape}, d.faults}, barcode); err != nil {
 		return errors.Join(err, d.server.Remove(), tape.Close())
 	}
 	d.tape = tape
+	d.faults.Loaded()
 	return nil
 }
 

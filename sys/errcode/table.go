@@ -105,6 +105,7 @@ const (
 	AttributeNotFound Code = "attribute_not_found"
 	AttributeReadOnly Code = "attribute_read_only"
 	AttributeInvalid  Code = "attribute_invalid"
+	AttributeMismatch Code = "attribute_mismatch"
 	ModeNotFound      Code = "mode_field_not_found"
 	ModeRefused       Code = "mode_field_refused"
 	ModeMismatch      Code = "mode_field_mismatch"
@@ -210,6 +211,7 @@ var table = []Entry{
 	{AttributeNotFound, ExitNotFound, "the cartridge memory has no such attribute", "see 'calypso lto attr list'"},
 	{AttributeReadOnly, ExitRefused, "hosts may not write this attribute; nothing was written", "0800h to 0BFFh are the host's"},
 	{AttributeInvalid, ExitUsage, "the value does not fit the attribute; nothing was written", "see its format and length with 'calypso lto attr list'"},
+	{AttributeMismatch, ExitMismatch, "the cartridge memory took the attribute and holds another value", "see it with 'calypso lto attr get'; the memory may be worn out, or an adapter drops the command"},
 	{ModeNotFound, ExitNotFound, "the drive has no such mode page or field", "see 'calypso lto mode list'"},
 	{ModeRefused, ExitDevice, "the drive refused the value of the mode page; nothing was changed", "see what can be changed with 'calypso lto mode get'"},
 	{ModeMismatch, ExitMismatch, "the drive took the mode page and set another value", "see what it set with 'calypso lto mode get'"},

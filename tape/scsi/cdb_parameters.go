@@ -46,10 +46,12 @@ func ModeSelect10(length uint16) CDB10 {
 // AttributeAction is a service action of READ ATTRIBUTE (SPC-5 table 262).
 type AttributeAction byte
 
-// The service actions: values with ids, or ids alone.
+// The service actions: values with ids, or ids alone; of attributes that there are, or that the drive
+// knows.
 const (
-	AttributeValues AttributeAction = 0
-	AttributeList   AttributeAction = 1
+	AttributeValues     AttributeAction = 0
+	AttributeList       AttributeAction = 1
+	SupportedAttributes AttributeAction = 5
 )
 
 // ReadAttribute is READ ATTRIBUTE for partition 0 from attribute id first on (SPC-5 6.20).

@@ -1,0 +1,201 @@
+package vtl
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"calypso/sys/errcode"
+	"calypso/tape/scsi"
+	"calypso/vtl/fault"
+)
+
+func inject(t *testing.T, s *Store, f fault.Fault) fault.Fault {
+	t.Helper()
+	f, err := s.InjectFault(background, "vtl01", f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func clearFault(t *testing.T, s *Store, f fault.Fault) {
+	t.Helper()
+	if _, err := s.ClearFaults(background, "vtl01", []int{f.ID}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantInjected: the fault is recognisable in the chain and in the text.
+func wantInjected(t *testing.T, err error, id int) {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.ID != id || !strings.Contains(err.Error(), "injected fault ") {
+		t.Errorf("%v is not of injected fault %d", err, id)
+	}
+}
+
+// loadedDrive is a store with a cartridge in drive 0, which is open and has its attentions behind it.
+func driveWithTape(t *testing.T) (*Store, Device) {
+	t.Helper()
+	s := newStore(t)
+	create(t, s, spec("vtl01", 2))
+	mustMove(t, s, Place{Slot, 1}, Place{InDrive, 0})
+	d := openDrive(t, s, 0)
+	settle(t, d)
+	t.Cleanup(func() { _ = d.Close() })
+	return s, d
+}
+
+func TestInjectedMediumError(t *testing.T) {
+	s, d := driveWithTape(t)
+	write(t, d, []byte("first"))
+	f := inject(t, s, fault.Fault{Kind: fault.MediumError, Block: 1, Access: fault.Both, Left: 2})
+	_, err := exec(d, []byte{scsi.OpWrite6, 0, 0, 0, 6, 0}, []byte("second"), nil)
+	wantSense(t, "write", err, scsi.MediumError, 0x0C00)
+	wantInjected(t, err, f.ID)
+	clearFault(t, s, f)
+	write(t, d, []byte("second"))
+	if _, err := exec(d, []byte{scsi.OpRewind, 0, 0, 0, 0, 0}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	f = inject(t, s, fault.Fault{Kind: fault.MediumError, Block: 1, Access: fault.Reads, Left: 1})
+	if got, err := read(d, 5); err != nil || string(got) != "first" {
+		t.Errorf("%q, %v", got, err)
+	}
+	_, err = read(d, 6)
+	wantSense(t, "read", err, scsi.MediumError, 0x1100)
+	wantInjected(t, err, f.ID)
+	if list, err := s.Faults("vtl01"); err != nil || list[0].Left != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// driveAlerts are the TapeAlert flags that the drive has up.
+func driveAlerts(d Device) uint64 { return d.(*Drive).server.State().Alerts }
+
+func TestInjectedAlertLastsAsLongAsTheFault(t *testing.T) {
+	s, d := driveWithTape(t)
+	d.(*Drive).server.Raise(3) // the drive's own
+	f := inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 20, Left: -1})
+	inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 3, Left: -1})
+	_ = ready(d)
+	if got, want := driveAlerts(d), alertBit(3)|alertBit(20); got != want {
+		t.Errorf("%016X, want %016X", got, want)
+	}
+	closeDevice(t, d)
+	d = openDrive(t, s, 0)
+	if driveAlerts(d)&alertBit(20) == 0 {
+		t.Error("lost with the process")
+	}
+	clearFault(t, s, f)
+	_ = ready(d)
+	if got := driveAlerts(d); got != alertBit(3) {
+		t.Errorf("%016X after clearing", got)
+	}
+	inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 21, Left: -1})
+	_ = ready(d)
+	closeDevice(t, d)
+	for _, f := range []int{2, 3} {
+		clearFault(t, s, fault.Fault{ID: f})
+	}
+	d = openDrive(t, s, 0)
+	if got := driveAlerts(d); got != alertBit(3) {
+		t.Errorf("%016X kept", got)
+	}
+	closeDevice(t, d)
+}
+
+func TestInjectedLoadFailure(t *testing.T) {
+	s, d := driveWithTape(t)
+	f := inject(t, s, fault.Fault{Kind: fault.LoadFailure, Left: 2})
+	load := []byte{scsi.OpLoadUnload, 0, 0, 0, 1, 0}
+	if _, err := exec(d, load, nil, nil); err != nil { // it is loaded already
+		t.Error(err)
+	}
+	if _, err := exec(d, []byte{scsi.OpLoadUnload, 0, 0, 0, 0, 0}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := exec(d, load, nil, nil)
+	wantSense(t, "load", err, scsi.MediumError, 0x5300)
+	wantInjected(t, err, f.ID)
+	closeDevice(t, d)
+	mustMove(t, s, Place{InDrive, 0}, Place{Slot, 1})
+	c := openChanger(t, s)
+	defer closeDevice(t, c)
+	err = moveMedium(c, Place{Slot, 1}, Place{InDrive, 0})
+	wantSense(t, "move", err, scsi.MediumError, 0x5300)
+	wantInjected(t, err, f.ID)
+	if got := at(t, s, "V00001L8"); got != (Place{Slot, 1}) {
+		t.Errorf("the cartridge is at %s", got)
+	}
+	if err := moveMedium(c, Place{Slot, 1}, Place{InDrive, 0}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInjectedBecomingReady(t *testing.T) {
+	s := newStore(t)
+	create(t, s, spec("vtl01", 2))
+	f := inject(t, s, fault.Fault{Kind: fault.BecomingReady, Delay: 24 * time.Hour, Left: -1})
+	mustMove(t, s, Place{Slot, 1}, Place{InDrive, 0})
+	d := openDrive(t, s, 0)
+	defer closeDevice(t, d)
+	if seen := settle(t, d); len(seen) == 0 {
+		t.Error("unit attentions do not go first")
+	}
+	err := ready(d)
+	wantSense(t, "test unit ready", err, scsi.NotReady, scsi.ASCBecomingReady)
+	wantInjected(t, err, f.ID)
+	sense, _ := scsi.SenseOf(err)
+	again, parseErr := scsi.ParseSense(sense.Raw)
+	if p, ok := again.Progress(); parseErr != nil || !ok || p > 0.01 {
+		t.Errorf("progress %v, %v", p, ok)
+	}
+	_, err = read(d, 5)
+	wantSense(t, "read", err, scsi.NotReady, scsi.ASCBecomingReady)
+	if _, err := exec(d, []byte{scsi.OpInquiry, 0, 0, 0, 96, 0}, nil, make([]byte, 96)); err != nil {
+		t.Error(err)
+	}
+	clearFault(t, s, f)
+	if err := ready(d); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInjectedRobotStuckWhileOpen(t *testing.T) {
+	s := newStore(t)
+	create(t, s, spec("vtl01", 2))
+	c := openChanger(t, s)
+	defer closeDevice(t, c)
+	f := inject(t, s, fault.Fault{Kind: fault.RobotStuck, Drive: -1, Left: -1})
+	err := moveMedium(c, Place{Slot, 1}, Place{InDrive, 0})
+	wantSense(t, "move", err, scsi.HardwareError, 0x1501)
+	wantInjected(t, err, f.ID)
+	clearFault(t, s, f)
+	if err := moveMedium(c, Place{Slot, 1}, Place{InDrive, 0}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFaultsThatCannotBe(t *testing.T) {
+	s := newStore(t)
+	create(t, s, spec("vtl01", 2))
+	for _, tt := range []struct {
+		f    fault.Fault
+		code errcode.Code
+	}{
+		{fault.Fault{Kind: fault.LoadFailure, Drive: 7, Left: 1}, errcode.DriveNotFound},
+		{fault.Fault{Kind: fault.UnreadableBarcode, Drive: -1, Slot: 99}, errcode.SlotNotFound},
+		{fault.Fault{Kind: fault.UnreadableBarcode, Drive: -1, Barcode: "V00099L8"}, errcode.BarcodeNotFound},
+		{fault.Fault{Kind: fault.Alert}, errcode.Usage},
+	} {
+		_, err := s.InjectFault(background, "vtl01", tt.f)
+		wantCode(t, string(tt.f.Kind), err, tt.code)
+	}
+	_, err := s.ClearFaults(background, "vtl01", []int{1})
+	wantCode(t, "clear", err, errcode.FaultNotFound)
+	_, err = s.Faults("nonsense")
+	wantCode(t, "list", err, errcode.LibraryNotFound)
+}
