@@ -28,6 +28,15 @@ const (
 // AlgorithmAES256GCM is the security algorithm code of AES-256-GCM with a 128-bit tag (SPC-5 table 568).
 const AlgorithmAES256GCM = 0x00010014
 
+// The additional sense codes of encryption, with sense key DATA PROTECT (SSC-5 4.2.24).
+const (
+	ASCSecurity      ASC = 0x7400
+	ASCCannotDecrypt ASC = 0x7401
+	ASCInClear       ASC = 0x7402 // a block in clear, when all that is read must be encrypted
+	ASCWrongKey      ASC = 0x7403
+	ASCIntegrity     ASC = 0x7404
+)
+
 // SecurityProtocolIn is SECURITY PROTOCOL IN.
 func SecurityProtocolIn(protocol byte, page uint16, alloc uint32) CDB12 {
 	c := CDB12{OpSecurityProtocolIn, protocol}
