@@ -14,14 +14,15 @@ func ltoGroup() *command {
 		Description: "These verbs work on the cartridge in a drive. -f names the drive: LIBRARY:N, e.g. vtl01:0, or its serial number; without it $TAPE is used, then the configured drive.\n\nA tape begins with its label, tape file 0. Each archive is one tape file, followed by its manifest, which is another. --file N always means the tape file that 'mt fsf N' reaches from the beginning. Only a blank tape is ever overwritten without being named.",
 		Commands: []*command{
 			ltoLabelCommand(), ltoWriteCommand(), ltoListCommand(), ltoReadCommand(), ltoVerifyCommand(), ltoScanCommand(),
-			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
+			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(), ltoEncryptGroup(),
 		},
 	}
 }
 
-// ltoVerb completes the declaration of a verb of the group: all have the drive for their object.
-func ltoVerb(c *command) *command {
-	c.Flags = append([]flag{driveFlag()}, c.Flags...)
+// ltoVerb completes the declaration of a verb of the group: all have the drive for their object. more are
+// flags that several verbs share.
+func ltoVerb(c *command, more ...flag) *command {
+	c.Flags = append(append([]flag{driveFlag()}, c.Flags...), more...)
 	c.ObjectFlag = "drive"
 	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}, c.Exits...)
 	return c

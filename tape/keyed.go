@@ -53,6 +53,15 @@ func (k *Keyed) Read(ctx context.Context, buf []byte) (int, error) {
 	return n, err
 }
 
+// Need makes sure that the key with an id is at hand, before the tape is wound to what needs it. The error
+// is that of Read.
+func (k *Keyed) Need(ctx context.Context, id string) error {
+	if _, err := k.find(ctx, id); err != nil {
+		return k.noKey(&KeyError{ID: id, Err: err}, err)
+	}
+	return nil
+}
+
 // LastKeyID is the id of the key that the last block read was encrypted with; "": it was in clear.
 func (k *Keyed) LastKeyID() string { return k.last }
 
@@ -99,7 +108,7 @@ func (k *Keyed) exchange(ctx context.Context, cause error) error {
 // noKey is the error of a block whose key the finder does not give.
 func (k *Keyed) noKey(needed *KeyError, err error) error {
 	k.last = needed.ID
-	if ctxErr := context.Canceled; errors.Is(err, ctxErr) {
+	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	if errcode.Of(err) != errcode.KeyNotFound {

@@ -132,3 +132,6 @@ func (r *Record) Plain() bool { return r.Wrap == WrapPlain }
 func damaged(object, format string, args ...any) *errcode.Error {
 	return errcode.New(errcode.KeyDamaged, object, format, args...)
 }
+
+// Checksum is that of the key file.
+func (r *Record) Checksum() string { return r.wire().Checksum }
