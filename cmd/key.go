@@ -28,7 +28,7 @@ func keyArg() arg { return arg{Name: "KEY", Usage: "name or id of the key"} }
 // keyVerb completes the declaration of a verb of the group.
 func keyVerb(c *command, more ...flag) *command {
 	c.Flags = append(c.Flags, more...)
-	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitDenied, errcode.ExitMismatch}, c.Exits...)
+	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitMismatch}, c.Exits...)
 	return c
 }
 
@@ -301,7 +301,9 @@ func runKeyDelete(ctx context.Context, inv *invocation) error {
 	}
 	doc := newKeyDoc(rec, false)
 	if inv.dryRun {
-		return inv.emit(keyChangedDoc{&doc}, func(p *page) { p.line("would delete generation %d of the key %s: id %s", rec.Generation, rec.Name, rec.ID) })
+		return inv.emit(keyChangedDoc{&doc}, func(p *page) {
+			p.line("would delete generation %d of the key %s: id %s", rec.Generation, rec.Name, rec.ID)
+		})
 	}
 	if err := inv.keys().Delete(ctx, rec.ID, func() error { return inv.unused(rec) }); err != nil {
 		return err

@@ -97,7 +97,7 @@ func (inv *invocation) wrapAgain(ctx context.Context, rec *key.Record) (*key.Rec
 	if inv.flag("plain") {
 		return key.Wrap(k, about, key.Wrapping{Plain: true})
 	}
-	var w key.Wrapping
+	w := key.Wrapping{WorkFactor: scryptWork}
 	if inv.isSet("recipient") {
 		w.Recipients, err = key.Recipients(inv.strs("recipient"))
 	} else {

@@ -164,7 +164,7 @@ func encryptOnCommand() *command {
 		Description: "Has the drive encrypt all that is written and decrypt all that is read, by any program, until the cartridge is unloaded or 'calypso lto encrypt off'. Data in clear is then an error on reading, such as the label of calypso; --mixed lets it pass.\n\nThe drive holds the key all that time: whoever can use the drive can read the tape.",
 		Flags:       []flag{keyFlag(), boolFlag("mixed", "let data in clear pass on reading")},
 		Examples:    []example{{"calypso lto encrypt on -f vtl01:0 --key offsite", "encrypt what tar or Bacula write"}},
-		Exits:       []errcode.Exit{errcode.ExitDenied, errcode.ExitMismatch},
+		Exits:       []errcode.Exit{errcode.ExitMismatch},
 		Mutates:     true,
 		Run:         runEncryptOn,
 	}, unlockFlags()...)
@@ -250,7 +250,7 @@ func encryptVerifyCommand() *command {
 		Name: "verify", Summary: "make sure that the drive encrypts with a key",
 		Description: "Compares what the drive says of itself with the key: its id, and that it encrypts and decrypts. Anything else gives status 17. The key itself is not opened, the tape does not move and no lock is taken.",
 		Flags:       []flag{keyFlag()},
-		Examples:    []example{{"calypso lto encrypt verify -f vtl01:0 --key offsite && tar -c /srv >/dev/nst0", "write only if it will be encrypted"}},
+		Examples:    []example{{"calypso lto encrypt verify -f vtl01:0 --key offsite && tar -c /srv", "write only if it will be encrypted"}},
 		Exits:       []errcode.Exit{errcode.ExitMismatch},
 		Run:         runEncryptVerify,
 	})

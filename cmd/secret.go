@@ -172,9 +172,12 @@ func (inv *invocation) newPassphrase(ctx context.Context) ([]byte, error) {
 	return first, nil
 }
 
+// scryptWork is what a guess at a passphrase costs, see key.Wrapping; 0 is age's own.
+var scryptWork = 0
+
 // wrapping is how the flags want a key to be wrapped: with a passphrase unless they say otherwise.
 func (inv *invocation) wrapping(ctx context.Context) (key.Wrapping, error) {
-	var w key.Wrapping
+	w := key.Wrapping{WorkFactor: scryptWork}
 	ways := 0
 	byPassphrase := inv.flag("passphrase") || inv.passphraseGiven()
 	for _, way := range []bool{inv.isSet("recipient"), inv.flag("plain"), byPassphrase} {
