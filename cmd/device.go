@@ -13,6 +13,7 @@ import (
 	"calypso/sys/lock"
 	"calypso/tape"
 	"calypso/tape/catalog"
+	"calypso/tape/scsi"
 	"calypso/vtl"
 )
 
@@ -94,6 +95,8 @@ type drive struct {
 	*tape.Drive
 	device
 	closers
+	keyed *tape.Keyed // nil: the verb opens no keys
+	ring  *keyring
 }
 
 // writable refuses a cartridge whose write-protect switch is on.
@@ -159,14 +162,20 @@ func (inv *invocation) observeDrive(ctx context.Context) (d *drive, holder *lock
 	return d, holder, nil
 }
 
+// transportOf is what the commands for a drive go through; tests put other devices there.
+var transportOf = func(t vtl.Device) scsi.Transport { return t }
+
 func (d *drive) attach(t vtl.Device) {
-	d.Drive = tape.NewDrive(t)
+	d.Drive = tape.NewDrive(transportOf(t))
 	d.Drive.Name = d.name
 	d.closers = append(d.closers, t.Close)
 }
 
 // loadedDrive is openDrive for verbs that need a cartridge which is ready.
 func (inv *invocation) loadedDrive(ctx context.Context) (*drive, tape.Medium, error) {
+	if err := inv.checkUnlockFlags(); err != nil {
+		return nil, tape.Medium{}, err
+	}
 	d, err := inv.openDrive(ctx)
 	if err != nil {
 		return nil, tape.Medium{}, err
@@ -179,6 +188,7 @@ func (inv *invocation) loadedDrive(ctx context.Context) (*drive, tape.Medium, er
 	if err != nil {
 		return nil, m, errors.Join(err, d.Close())
 	}
+	d.useKeys(inv)
 	return d, m, nil
 }
 

@@ -17,14 +17,15 @@ func ltoGroup() *command {
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
 			ltoCleanCommand(),
 			ltoAlertsCommand(), ltoHealthCommand(), ltoDensityCommand(),
-			ltoModeGroup(), ltoAttrGroup(), ltoWaitReadyCommand(),
+			ltoModeGroup(), ltoAttrGroup(), ltoEncryptGroup(), ltoWaitReadyCommand(),
 		},
 	}
 }
 
-// ltoVerb completes the declaration of a verb of the group: all have the drive for their object.
-func ltoVerb(c *command) *command {
-	c.Flags = append([]flag{driveFlag()}, c.Flags...)
+// ltoVerb completes the declaration of a verb of the group: all have the drive for their object. more are
+// flags that several verbs share.
+func ltoVerb(c *command, more ...flag) *command {
+	c.Flags = append(append([]flag{driveFlag()}, c.Flags...), more...)
 	c.ObjectFlag = "drive"
 	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}, c.Exits...)
 	return c

@@ -107,6 +107,9 @@ func (inv *invocation) labelAllowed(ctx context.Context, d *drive, m tape.Medium
 	if err := d.writable(m); err != nil {
 		return err
 	}
+	if err := d.mustNotEncrypt(ctx); err != nil {
+		return err
+	}
 	if m.Barcode != "" && m.Barcode != volume {
 		return errcode.New(errcode.MediaLabelMismatch, d.name, "the cartridge has barcode %s, not %q", m.Barcode, volume).
 			WithHint("label it %s, or load the cartridge you meant", m.Barcode)

@@ -47,7 +47,7 @@ func ltoListCommand() *command {
 		},
 		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
 		Run:   runLTOList,
-	})
+	}, unlockFlags()...)
 }
 
 // listDoc is `calypso lto list --json`.
@@ -60,6 +60,7 @@ type listDoc struct {
 	Incomplete []unfinishedDoc `json:"incomplete"`
 	Damaged    []damagedDoc    `json:"damaged"`
 	Members    []memberDoc     `json:"members"`
+	Locked     []lockedDoc     `json:"encrypted_unread"`
 }
 
 // damagedDoc is a tape file that could not be understood.
@@ -167,6 +168,7 @@ func (p *page) archives(doc listDoc) {
 		t.row(a.File, a.Name, a.Kind, a.SizeBytes, a.Members, a.Finished, state, shortSum(a.SHA256))
 	}
 	p.table(t, "no archives on "+doc.Volume)
+	p.encrypted(doc)
 	for _, u := range doc.Incomplete {
 		p.line("%s", u)
 	}
@@ -213,6 +215,8 @@ type scan struct {
 	archives []catalog.Archive
 	torn     []archive.TornFile
 	damaged  []archive.DamagedFile
+	locked   []archive.LockedFile
+	writing  *catalog.InFlight // announced in the catalog, and locked on the tape
 }
 
 // run scans the tape; keep is handed each archive with its member list.
@@ -229,7 +233,7 @@ func (s *scan) run(ctx context.Context, d *drive, keep func(catalog.Archive, io.
 		return keep(a, f.Members)
 	})
 	if res != nil {
-		s.label, s.torn, s.damaged = res.Label, res.Torn, res.Damaged
+		s.label, s.torn, s.damaged, s.locked = res.Label, res.Torn, res.Damaged, res.Locked
 	}
 	return err
 }
@@ -242,6 +246,9 @@ func (s *scan) doc(drive string) listDoc {
 	}
 	for _, f := range s.damaged {
 		doc.Damaged = append(doc.Damaged, damagedDoc{f.File, newItemErrorDoc(f.Err)})
+	}
+	for _, f := range s.locked {
+		doc.Locked = append(doc.Locked, lockedDoc{f.File, orNull(f.KeyID), newItemErrorDoc(f.Err)})
 	}
 	return doc
 }
@@ -257,12 +264,12 @@ func (s *scan) verdict() error {
 func ltoScanCommand() *command {
 	return ltoVerb(&command{
 		Name: "scan", Summary: "rebuild the catalog of the cartridge from the tape alone",
-		Description: "Reads the label and every manifest, and replaces what the catalog knows of the cartridge. The data of the archives is passed over. Use it for a tape from elsewhere, or when the state directory was lost.",
+		Description: "Reads the label and every manifest, and replaces what the catalog knows of the cartridge. The data of the archives is passed over. Use it for a tape from elsewhere, or when the state directory was lost.\n\nOf an encrypted archive whose key is not at hand, the id of the key is said, what the catalog had stays, and the status is 3 when it had nothing.",
 		Examples:    []example{{"calypso lto scan -f vtl01:0", "rebuild the catalog of this tape"}},
 		Exits:       []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
 		Mutates:     true,
 		Run:         runLTOScan,
-	})
+	}, unlockFlags()...)
 }
 
 func runLTOScan(ctx context.Context, inv *invocation) (err error) {
@@ -280,7 +287,7 @@ func runLTOScan(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	doc := s.doc(d.name)
-	return errors.Join(err, s.verdict(), inv.emit(doc, func(p *page) { p.archives(doc) }))
+	return errors.Join(err, s.verdict(), s.unread(), inv.emit(doc, func(p *page) { p.archives(doc) }))
 }
 
 // scanInto scans the tape and, without --dry-run, replaces the catalog of the cartridge. A scan that
@@ -288,7 +295,7 @@ func runLTOScan(ctx context.Context, inv *invocation) (err error) {
 func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartridge) (*scan, error) {
 	s := &scan{}
 	if inv.dryRun {
-		return s, s.run(ctx, d, nil)
+		return s, errors.Join(s.run(ctx, d, nil), s.keepLocked(inv.catalog(), c, nil))
 	}
 	rebuild, err := inv.catalog().Rebuild(c.Volume)
 	if err != nil {
@@ -296,6 +303,9 @@ func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartrid
 	}
 	defer rebuild.Discard()
 	if err := s.run(ctx, d, rebuild.Add); err != nil {
+		return s, err
+	}
+	if err := s.keepLocked(inv.catalog(), c, rebuild.Add); err != nil {
 		return s, err
 	}
 	if c.Writing, err = s.announce(inv.catalog(), c); err != nil {
@@ -308,7 +318,7 @@ func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartrid
 // its writer announced, if that is known.
 func (s *scan) announce(store *catalog.Store, c catalog.Cartridge) (*catalog.InFlight, error) {
 	if len(s.torn) == 0 {
-		return nil, nil
+		return s.writing, nil
 	}
 	file := s.torn[len(s.torn)-1].File
 	if n := len(s.archives); n > 0 && s.archives[n-1].File > file {

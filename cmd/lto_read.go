@@ -47,7 +47,7 @@ Members whose names or links lead out of the directory are not restored and are 
 		},
 		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch, errcode.ExitNoSpace, errcode.ExitRefused},
 		Run:   runLTORead,
-	})
+	}, unlockFlags()...)
 }
 
 // readDoc is `calypso lto read --json`.
@@ -240,12 +240,15 @@ func (t *openedArchive) find(ctx context.Context) error {
 // holds.
 func (t *openedArchive) findOnTape(ctx context.Context, name string) error {
 	t.inv.note("the catalog knows no archive %q on %s: looking on the tape", name, t.label.Volume)
-	_, err := archive.Scan(ctx, t.drive, func(f archive.Found) error {
+	res, err := archive.Scan(ctx, t.drive, func(f archive.Found) error {
 		if f.Manifest.Name == name {
 			t.file, t.manifest = f.Manifest.File, &f.Manifest
 		}
 		return nil
 	})
+	if err == nil && t.manifest == nil && len(res.Locked) > 0 {
+		return lockedError(t.label.Volume, res.Locked)
+	}
 	if err == nil && t.manifest == nil {
 		err = errcode.New(errcode.ArchiveNotFound, t.label.Volume, "neither the catalog nor the tape has an archive named %q", name)
 	}
@@ -290,6 +293,9 @@ func (t *openedArchive) read(ctx context.Context) error {
 	}
 	if inv.flag("stdout") {
 		o.Stdout = inv.Out
+	}
+	if err := t.needKey(ctx, o); err != nil {
+		return err
 	}
 	doc := readDoc{Drive: t.drive.name, Volume: t.label.Volume, Destination: orNull(o.Dest), DryRun: inv.dryRun}
 	o.OnMember = func(m pax.Member) error {

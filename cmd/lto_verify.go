@@ -26,7 +26,7 @@ func ltoVerifyCommand() *command {
 		},
 		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
 		Run:   runLTOVerify,
-	})
+	}, unlockFlags()...)
 }
 
 // verifyDoc is `calypso lto verify --json`.
@@ -135,6 +135,9 @@ func (s *scan) complete(list []catalog.Archive) []catalog.Archive {
 		add(numbered(f.File))
 	}
 	for _, f := range s.damaged {
+		add(numbered(f.File))
+	}
+	for _, f := range s.locked {
 		add(numbered(f.File))
 	}
 	slices.SortFunc(list, func(a, b catalog.Archive) int { return cmp.Compare(a.File, b.File) })

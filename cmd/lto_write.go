@@ -29,7 +29,9 @@ A file that cannot be read, vanishes or changes while it is read is named, every
 
 In a pipe, the failure of the program before it cannot be seen from here: use the shell's pipefail. An empty stream is refused.
 
-Patterns match the path of a member or the last part of it; '*' stops at '/', '**' does not.`,
+Patterns match the path of a member or the last part of it; '*' stops at '/', '**' does not.
+
+With --key the drive encrypts the archive and its manifest with AES-256-GCM. The id of the key is beside every block; the label stays in clear. When the command ends, for whatever reason, the drive has forgotten the key.`,
 		Args: []arg{{Name: "SOURCE", Usage: "files and directories, or - for standard input", Optional: true, Repeated: true, Files: true}},
 		Flags: []flag{
 			stringFlag("name", "NAME", "name of the archive; without it that of the first source"),
@@ -40,16 +42,18 @@ Patterns match the path of a member or the last part of it; '*' stops at '/', '*
 			stringFlag("files-from", "FILE", "archive the names listed in FILE, one a line; - is standard input").Files(),
 			boolFlag("null", "names in --files-from end with NUL, as find -print0 writes them").Short("0"),
 			sizeFlag("size", "expected bytes of the stream, for the progress bar alone"),
+			stringFlag("key", "NAME", "encrypt with this key of the key store: its name or id"),
 		},
 		Examples: []example{
 			{"calypso lto write -f vtl01:0 --name src /usr/src/linux", "archive a tree"},
 			{"zfs send tank@a | calypso lto write -f vtl01:0 --name tank-a -", "archive a stream"},
+			{"calypso lto write -f vtl01:0 --key offsite /srv", "archive a tree, encrypted by the drive"},
 			{"find . -mtime -1 -print0 | calypso lto write --name new --files-from - -0", "archive what find found"},
 		},
 		Exits:   []errcode.Exit{errcode.ExitPartial, errcode.ExitRefused, errcode.ExitMismatch, errcode.ExitNoSpace},
 		Mutates: true,
 		Run:     runLTOWrite,
-	})
+	}, unlockFlags()...)
 }
 
 // writeDoc is `calypso lto write --json`.
@@ -130,6 +134,11 @@ func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
+	k, err := inv.writeKey(ctx, src)
+	if err != nil {
+		return err
+	}
+	defer k.close()
 	d, m, err := inv.loadedDrive(ctx)
 	if err != nil {
 		return err
@@ -138,7 +147,10 @@ func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
 	if err := d.writable(m); err != nil {
 		return err
 	}
-	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog()}
+	if err := k.check(ctx, d); err != nil {
+		return err
+	}
+	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog(), key: k}
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
@@ -156,8 +168,10 @@ type tapeWrite struct {
 	store   *catalog.Store
 	label   label.Label
 	torn    *archive.TornArchive
-	unknown bool // the catalog did not know the cartridge
-	began   bool // the archive is announced in the catalog
+	key     *writeKey
+	lastEnd int64 // tape file of the last manifest as the catalog has it
+	unknown bool  // the catalog did not know the cartridge
+	began   bool  // the archive is announced in the catalog
 }
 
 // prepare finds out whose tape it is and what the catalog knows of it.
@@ -183,6 +197,9 @@ func (w *tapeWrite) prepare(ctx context.Context) error {
 		return errcode.New(errcode.MediaCatalogMismatch, l.Volume, "the catalog describes the cartridge with UUID %s, this one has %s", c.UUID, l.UUID)
 	}
 	list, err := w.store.Archives(l.Volume)
+	if n := len(list); n > 0 {
+		w.lastEnd = list[n-1].ManifestFile
+	}
 	if f := announced(c, list); f != nil {
 		w.torn = &archive.TornArchive{File: f.File, Name: f.Name, Host: f.Host, Started: f.Started}
 	} else if n := len(list); n > 0 && list[n-1].ManifestFile == 0 {
@@ -252,12 +269,13 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 	bar := inv.progress()
 	res, err := archive.Write(ctx, w.drive, src, archive.WriteOptions{
 		Volume: w.label.Volume, UUID: w.label.UUID, Barcode: w.medium.Barcode, Host: hostName(), Software: software(),
+		KeyID: w.key.id(), KnownEnd: w.lastEnd, BeforeWrite: func(ctx context.Context) error { return w.key.set(ctx, w.drive) },
 		EndRoom: w.endRoom(), BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: archive.Watermarks{Off: true},
 		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
 			w.began = true
 			inv.detail("writing tape file %d from block %d on", file, firstBlock)
-			_, err := w.store.Begin(ctx, w.label.Volume, catalog.InFlight{File: file, Name: src.Name, Started: time.Now().UTC().Truncate(time.Second), PID: os.Getpid(), Host: hostName()})
+			_, err := w.store.Begin(ctx, w.label.Volume, catalog.InFlight{File: file, Name: src.Name, Started: time.Now().UTC().Truncate(time.Second), PID: os.Getpid(), Host: hostName(), KeyID: w.key.id()})
 			return err
 		},
 		OnClosed: func(c archive.Closed, members *archive.MemberList) error {
@@ -346,7 +364,7 @@ func (p *page) written(doc writeDoc) {
 		state = "  INCOMPLETE: " + cell(a.Reason)
 	}
 	p.pairs("volume", doc.Volume, "file", a.File, "name", a.Name+state, "bytes", a.SizeBytes, "members", a.Members,
-		"SHA-256", a.SHA256, "rate", fmt.Sprintf("%s in %.1f s, %.0f MB/s", bytesText(a.SizeBytes), doc.Seconds, doc.BytesPerSec/1e6))
+		"SHA-256", a.SHA256, "key", keyText(a.KeyID), "rate", fmt.Sprintf("%s in %.1f s, %.0f MB/s", bytesText(a.SizeBytes), doc.Seconds, doc.BytesPerSec/1e6))
 }
 
 // source is what the command line asks to archive.

@@ -7,7 +7,7 @@ func root() *command {
 		Summary:     "run a backup appliance from the shell",
 		Description: rootDescription,
 		Commands: []*command{
-			ltoGroup(), libraryGroup(), mediaGroup(), vtlGroup(),
+			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
 			auditGroup(),
 			configGroup(),
 			taskGroup(),

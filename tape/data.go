@@ -171,7 +171,7 @@ func (d *Drive) readOutcome(ctx context.Context, op string, err error, want, got
 	case s.Key <= scsi.RecoveredError:
 		return d.wholeBlock(op, want, got)
 	}
-	return 0, d.dataFailure(ctx, op, err)
+	return 0, d.tellKey(ctx, d.dataFailure(ctx, op, err))
 }
 
 func (d *Drive) wholeBlock(op string, want, got int) (int, error) {

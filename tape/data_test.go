@@ -39,7 +39,7 @@ func TestWriteFailures(t *testing.T) {
 		{"early warning with residue", step{sense: "f0 00 40 00000003 0a 00000000 0002 00 000000"}, errcode.TapeFull, 2, []string{"3 bytes"}},
 		{"write protected", step{sense: "70 00 07 00000000 0a 00000000 2700 00 000000"}, errcode.TapeWriteProtected, 0x2700, nil},
 		{"worm", step{sense: "70 00 07 00000000 0a 00000000 300c 00 000000"}, errcode.TapeWriteProtected, 0x300C, nil},
-		{"security", step{sense: "70 00 07 00000000 0a 00000000 7400 00 000000"}, errcode.CommandRefused, 0x7400, nil},
+		{"security", step{sense: "70 00 07 00000000 0a 00000000 7400 00 000000"}, errcode.KeyNeeded, 0x7400, nil},
 		{"hardware", step{sense: "70 00 04 00000000 0a 00000000 4400 00 000000"}, errcode.DeviceError, 0x4400, []string{"internal target failure (4/44/00)"}},
 		{"aborted", step{sense: aborted}, errcode.DeviceError, 0x4700, nil},
 		{"no medium", step{sense: noMedium}, errcode.DriveEmpty, 0x3A00, nil},
@@ -317,7 +317,8 @@ func TestReadFailures(t *testing.T) {
 		{"medium error with a length", step{in: "61", sense: "f0 00 23 00000003 0a 00000000 1100 00 000000"}, errcode.TapeMediumError},
 		{"unit attention", step{sense: mediumChanged}, errcode.TapePosition},
 		{"lost", step{err: lost(0x08)}, errcode.DeviceUnknown},
-		{"encrypted", step{sense: "70 00 07 00000000 0a 00000000 7401 00 000000"}, errcode.CommandRefused},
+		{"in clear", step{sense: "70 00 07 00000000 0a 00000000 7402 00 000000"}, errcode.EncryptionState},
+		{"not what was written", step{sense: "70 00 07 00000000 0a 00000000 7404 00 000000"}, errcode.TapeMediumError},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

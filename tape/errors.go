@@ -161,5 +161,24 @@ func dataProtectCode(asc scsi.ASC) errcode.Code {
 	if asc>>8 == scsi.ASCWriteProtected>>8 || asc == scsi.ASCWORMOverwrite {
 		return errcode.TapeWriteProtected
 	}
-	return errcode.CommandRefused // 74h: what is needed is a key, not another cartridge
+	return securityCode(asc)
+}
+
+// securityCode is for 74h, where what is needed is a key and not another cartridge (SSC-5 4.2.24), and for
+// IBM's EFh, "key required".
+func securityCode(asc scsi.ASC) errcode.Code {
+	switch asc {
+	case scsi.ASCSecurity, scsi.ASCCannotDecrypt:
+		return errcode.KeyNeeded
+	case scsi.ASCInClear:
+		return errcode.EncryptionState
+	case scsi.ASCWrongKey:
+		return errcode.KeyWrong
+	case scsi.ASCIntegrity:
+		return errcode.TapeMediumError
+	}
+	if asc>>8 == 0xEF {
+		return errcode.KeyNeeded
+	}
+	return errcode.CommandRefused
 }

@@ -42,6 +42,11 @@ func (w *writer) findEnd(ctx context.Context) error {
 	if err := w.tape.SpaceEOD(ctx); err != nil {
 		return err
 	}
+	if w.o.BeforeWrite != nil {
+		if err := w.o.BeforeWrite(ctx); err != nil {
+			return err
+		}
+	}
 	w.at = end.at
 	// From here on the tape is written: a signal waits until what was begun is whole.
 	ctx = context.WithoutCancel(ctx)
@@ -118,6 +123,7 @@ type fileHead struct {
 	file      int64
 	block     int64  // address of its first block
 	first     []byte // its first block; empty for a file without blocks
+	keyID     string // of the key that the first block is encrypted with
 	manifest  *Manifest
 	textBytes int   // of the manifest's YAML
 	unread    error // why it begins like a manifest and is none
@@ -140,6 +146,7 @@ func (w *writer) head(ctx context.Context, file int64) (fileHead, error) {
 	if err != nil {
 		return h, err
 	}
+	h.keyID = lastKeyID(w.tape)
 	if looksLikeManifest(h.first) {
 		h.decode(newFileReader(ctx, w.tape, make([]byte, len(h.first))))
 	}
@@ -167,6 +174,9 @@ func (w *writer) unfinished(ctx context.Context, end endState) (*Manifest, error
 		after--
 	}
 	h, err := w.head(ctx, end.last)
+	if noKey(err) && end.last == w.o.KnownEnd {
+		return nil, nil // the catalog knows that it is the manifest of a whole archive
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +253,7 @@ func (w *writer) describeTorn(ctx context.Context, h fileHead, after int64) (*Ma
 	if looksLikeTar(h.first) {
 		m.Kind = KindTar
 	}
+	m.KeyID = h.keyID
 	if t := w.o.Torn; t != nil && t.File == h.file && CheckName(t.Name) == nil {
 		m.Name, m.Host, m.Started = t.Name, printable(t.Host, maxText), t.Started.UTC().Truncate(time.Second)
 	}

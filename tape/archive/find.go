@@ -74,7 +74,7 @@ func manifestBehind(ctx context.Context, d Tape, file int64, spool string) (*Man
 		case err == nil:
 			_ = list.Close()
 			return nil, nil, missing
-		case errcode.Of(err) == errcode.StateNewer:
+		case errcode.Of(err) == errcode.StateNewer, noKey(err):
 			return nil, nil, err
 		case errors.Is(err, ErrNotManifest) || errors.Is(err, tape.ErrEndOfData):
 			return nil, nil, missing

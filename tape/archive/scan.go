@@ -18,8 +18,9 @@ type ScanResult struct {
 	Archives int        // archives with a manifest
 	Torn     []TornFile // archives without one that can be read
 	Damaged  []DamagedFile
-	Files    int64 // tape files, the label included
-	Blocks   int64 // address of the end of data
+	Locked   []LockedFile // encrypted, and the key is not at hand
+	Files    int64        // tape files, the label included
+	Blocks   int64        // address of the end of data
 }
 
 // TornFile is an archive without a manifest that can be read. When it is the last on the tape, the
@@ -35,6 +36,14 @@ type TornFile struct {
 type DamagedFile struct {
 	File int64
 	Err  error // errcode.StateNewer for a manifest of a newer version
+}
+
+// LockedFile is a tape file whose key is not at hand: an archive or a manifest, nobody can tell which.
+type LockedFile struct {
+	File       int64
+	FirstBlock int64
+	KeyID      string // as the drive tells it; "": it does not
+	Err        error
 }
 
 // Found is an archive that Scan has found. A second one of the same file replaces the first: the
@@ -145,6 +154,9 @@ func (s *scanner) oneFile(ctx context.Context, pos tape.Position) (bool, error) 
 	case errors.Is(err, tape.ErrFilemark):
 		s.archive(pos, nil) // an empty file
 		return true, nil
+	case noKey(err):
+		s.locked(pos, err)
+		return true, s.recover(ctx, pos)
 	case unreadable(err):
 		s.damaged(pos.File, err)
 		if s.pending == nil { // most likely an archive: its manifest behind it may be whole
@@ -164,6 +176,17 @@ func (s *scanner) oneFile(ctx context.Context, pos tape.Position) (bool, error) 
 // recover gets to the next file from a place that cannot be read.
 func (s *scanner) recover(ctx context.Context, pos tape.Position) error {
 	return s.tape.LocateFile(ctx, pos.File+1)
+}
+
+// locked notes a file that cannot be decrypted. What was pending before it may have its manifest in it.
+func (s *scanner) locked(pos tape.Position, err error) {
+	s.tornPending()
+	f := LockedFile{File: pos.File, FirstBlock: pos.Block, Err: err}
+	var needed *tape.KeyError
+	if errors.As(err, &needed) {
+		f.KeyID = needed.ID
+	}
+	s.res.Locked = append(s.res.Locked, f)
 }
 
 func (s *scanner) damaged(file int64, err error) {

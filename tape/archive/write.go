@@ -60,6 +60,12 @@ type WriteOptions struct {
 	// OnStart is called when the tape is positioned, before the first byte is written. Its error
 	// ends the writing with the tape as it was.
 	OnStart func(file, firstBlock int64) error
+	// BeforeWrite is called once, before the first block or filemark is written, when all that Write reads
+	// of the tape was read: here the key is set. Its error ends the writing with the tape as it was.
+	BeforeWrite func(ctx context.Context) error
+	// KnownEnd is the tape file of the last manifest as the catalog has it, 0 when it does not know. It
+	// counts only where that file is encrypted and its key is not at hand.
+	KnownEnd int64
 	// OnClosed is called before OnStart for an archive of an earlier writer that has its manifest on
 	// the tape now: one that this Write closed, or Torn when its writer died after it had closed it
 	// itself; then members is its list, nil when there is none. Its error ends the writing.

@@ -58,6 +58,7 @@ type InFlight struct {
 	Started time.Time `yaml:"started"`
 	PID     int       `yaml:"pid"`
 	Host    string    `yaml:"host"`
+	KeyID   string    `yaml:"key_id,omitempty"` // of the key it is encrypted with
 }
 
 // Store is the catalog in one directory. It keeps nothing in memory: any number of processes use

@@ -85,7 +85,7 @@ var opcodeNames = map[byte]string{
 	OpLocate16:                "LOCATE(16)",
 	0x93:                      "ERASE(16)",
 	OpReportLUNs:              "REPORT LUNS",
-	0xA2:                      "SECURITY PROTOCOL IN",
+	OpSecurityProtocolIn:      "SECURITY PROTOCOL IN",
 	0xA3:                      "MAINTENANCE IN",
 	0xA4:                      "MAINTENANCE OUT",
 	OpMoveMedium:              "MOVE MEDIUM",
