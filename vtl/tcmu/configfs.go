@@ -1,0 +1,95 @@
+package tcmu
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"calypso/sys/errcode"
+)
+
+// Host is where the kernel shows what this package works with.
+type Host struct {
+	Config string // the target's configfs, /sys/kernel/config/target
+	Sysfs  string // /sys
+}
+
+// System is the host that this program runs on.
+var System = Host{Config: "/sys/kernel/config/target", Sysfs: "/sys"}
+
+// Missing says what the kernel lacks, nil for nothing: errcode.ToolMissing with what to load.
+func (h Host) Missing() error {
+	for _, need := range []struct{ path, module string }{
+		{h.Config, "target_core_mod"},
+		{filepath.Join(h.Config, "core"), "target_core_mod"},
+	} {
+		if _, err := os.Stat(need.path); err != nil {
+			return errcode.New(errcode.ToolMissing, need.path, "the kernel's SCSI target is not there: %w", err).
+				WithHint("modprobe %s, and mount configfs at /sys/kernel/config", need.module)
+		}
+	}
+	return nil
+}
+
+// set writes the value of an attribute.
+func set(path, value string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %q to %s: %w", value, path, err)
+	}
+	return nil
+}
+
+// make creates a directory that may be there already.
+func makeDir(path string) error {
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// remove takes a directory away that may be gone already. In configfs, directories that the kernel made
+// go with the one above them.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// unlinkAll removes the links in a directory: in configfs, what the user bound together.
+func unlinkAll(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink != 0 {
+			err = errors.Join(err, remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
+
+// children names the directories in a directory, none when it is not there.
+func children(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,240 @@
+package tcmu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"calypso/tape/scsi"
+)
+
+// Device is one backstore's shared memory, opened. It answers the kernel's commands with a device server.
+type Device struct {
+	name   string
+	file   *os.File
+	memory []byte
+	ring   *ring
+	buffer []byte // for data that lies in pieces
+
+	commands, read, written atomic.Int64
+}
+
+// open maps the shared memory of /dev/uioN.
+func open(path string, size int) (*Device, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	d := &Device{name: path, file: os.NewFile(uintptr(fd), path)}
+	if d.memory, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+		return nil, errors.Join(fmt.Errorf("map %s: %w", path, err), d.file.Close())
+	}
+	if d.ring, err = newRing(d.memory); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.Close())
+	}
+	return d, nil
+}
+
+// Close gives the shared memory back. Serve must have ended.
+func (d *Device) Close() error {
+	err := unix.Munmap(d.memory)
+	d.memory, d.ring = nil, nil
+	return errors.Join(err, d.file.Close())
+}
+
+// Counters are what went through a device since it was opened: commands, and bytes as hosts see them.
+type Counters struct{ Commands, ReadBytes, WrittenBytes int64 }
+
+// Counters may be called while the device serves.
+func (d *Device) Counters() Counters {
+	return Counters{d.commands.Load(), d.read.Load(), d.written.Load()}
+}
+
+// Serve answers commands with t until ctx is done; a command that has begun is answered. The error is
+// that of the shared memory: the device cannot be served any more.
+func (d *Device) Serve(ctx context.Context, t scsi.Transport) error {
+	stop := context.AfterFunc(ctx, func() { _ = d.file.SetReadDeadline(past) })
+	defer stop()
+	event := make([]byte, 4)
+	for {
+		if err := d.drain(t); err != nil {
+			return err
+		}
+		if _, err := d.file.Read(event); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("wait for commands: %w", err)
+		}
+	}
+}
+
+// drain answers all commands that wait. Each answer is reported at once: a host that waits for one sends
+// its next command when it has it.
+func (d *Device) drain(t scsi.Transport) error {
+	for {
+		q, err := d.ring.next()
+		if err != nil || q == nil {
+			return err
+		}
+		d.carryOut(t, q)
+		if err := d.kick(); err != nil {
+			return err
+		}
+	}
+}
+
+// kick tells the kernel that there are answers.
+func (d *Device) kick() error {
+	if _, err := d.file.Write([]byte{0, 0, 0, 0}); err != nil {
+		return fmt.Errorf("report answers: %w", err)
+	}
+	return nil
+}
+
+// carryOut executes a command and answers it.
+func (d *Device) carryOut(t scsi.Transport, q *request) {
+	d.commands.Add(1)
+	if q.bidirectional() {
+		d.ring.answer(q, checkCondition, invalidField(), -1)
+		return
+	}
+	cmd := scsi.Command{CDB: append([]byte(nil), q.cdb...)}
+	data := d.data(q)
+	out := takesData(cmd.CDB[0])
+	if out {
+		cmd.DataOut = gather(data, q)
+	} else {
+		cmd.DataIn = data
+	}
+	// The kernel waits for an answer, whatever becomes of this process's own wishes.
+	err := t.Exec(context.Background(), &cmd)
+	status, sense := outcome(err)
+	if out {
+		d.written.Add(int64(cmd.Transferred))
+		d.ring.answer(q, status, sense, -1)
+		return
+	}
+	d.read.Add(int64(cmd.Transferred))
+	scatter(data[:cmd.Transferred], q)
+	d.ring.answer(q, status, sense, cmd.Transferred)
+}
+
+// data is one slice for the data of a command: the shared memory itself when it lies in one piece.
+func (d *Device) data(q *request) []byte {
+	switch len(q.vectors) {
+	case 0:
+		return nil
+	case 1:
+		return q.vectors[0]
+	}
+	n := q.dataLength()
+	if cap(d.buffer) < n {
+		d.buffer = make([]byte, n)
+	}
+	return d.buffer[:n]
+}
+
+// gather fills data from the pieces, when there are several.
+func gather(data []byte, q *request) []byte {
+	if len(q.vectors) > 1 {
+		at := 0
+		for _, v := range q.vectors {
+			at += copy(data[at:], v)
+		}
+	}
+	return data
+}
+
+// scatter puts data into the pieces, when there are several.
+func scatter(data []byte, q *request) {
+	if len(q.vectors) < 2 {
+		return
+	}
+	for _, v := range q.vectors {
+		data = data[copy(v, data):]
+	}
+}
+
+const checkCondition = 0x02
+
+// outcome is the status and the sense data of what a device server returned. An error that is none of
+// SCSI's is the host's fault: aborted, and the reason is in the log of who serves.
+func outcome(err error) (status byte, sense []byte) {
+	var check *scsi.SenseError
+	var other *scsi.StatusError
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &check):
+		return checkCondition, check.Sense.Raw
+	case errors.As(err, &other):
+		return other.Status, nil
+	}
+	return checkCondition, fixedSense(0x0B, 0x44, 0x00) // ABORTED COMMAND, INTERNAL TARGET FAILURE
+}
+
+// invalidField is ILLEGAL REQUEST, INVALID FIELD IN CDB.
+func invalidField() []byte { return fixedSense(0x05, 0x24, 0x00) }
+
+func fixedSense(key, asc, ascq byte) []byte {
+	return []byte{0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0}
+}
+
+// takesData says whether data goes to the device: the kernel does not pass the direction on.
+func takesData(opcode byte) bool {
+	switch opcode {
+	case 0x04, // FORMAT MEDIUM
+		0x0A, // WRITE(6)
+		0x13, // VERIFY(6)
+		0x15, // MODE SELECT(6)
+		0x1D, // SEND DIAGNOSTIC
+		0x3B, // WRITE BUFFER
+		0x4C, // LOG SELECT
+		0x55, // MODE SELECT(10)
+		0x5F, // PERSISTENT RESERVE OUT
+		0x8A, // WRITE(16)
+		0x8D, // WRITE ATTRIBUTE
+		0xA4, // MAINTENANCE OUT
+		0xB5: // SECURITY PROTOCOL OUT
+		return true
+	}
+	return false
+}
+
+// find looks for the UIO device of a backstore: its name is tcm-user/HBA/NAME/CONFIG.
+func find(sysfs, backstore, config string) (node string, size int, err error) {
+	entries, err := os.ReadDir(filepath.Join(sysfs, "class/uio"))
+	if err != nil {
+		return "", 0, err
+	}
+	for _, e := range entries {
+		dir := filepath.Join(sysfs, "class/uio", e.Name())
+		name, err := os.ReadFile(filepath.Join(dir, "name"))
+		if err != nil {
+			continue
+		}
+		parts := strings.SplitN(strings.TrimSpace(string(name)), "/", 4)
+		if len(parts) == 4 && parts[0] == "tcm-user" && parts[2] == backstore && parts[3] == config {
+			size, err := mapSize(dir)
+			return "/dev/" + e.Name(), size, err
+		}
+	}
+	return "", 0, fmt.Errorf("no UIO device for backstore %s: %w", backstore, os.ErrNotExist)
+}
+
+func mapSize(dir string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "maps/map0/size"))
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 0, 64)
+	return int(n), err
+}

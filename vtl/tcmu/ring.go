@@ -1,0 +1,205 @@
+package tcmu
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Offsets in the mailbox at the beginning of the shared memory (struct tcmu_mailbox).
+const (
+	mailboxVersion = 0  // u16: 2
+	mailboxFlags   = 2  // u16
+	ringOffset     = 4  // u32: where the command ring begins
+	ringSize       = 8  // u32
+	ringHead       = 12 // u32: the kernel's, the next entry it will write, from the ring's beginning
+	ringTail       = 64 // u32: ours, the next entry we will answer
+	mailboxSize    = 68
+
+	hasReadLength = 1 << 1 // flag: an answer may say how much of the data is valid
+)
+
+// Offsets in an entry of the ring (struct tcmu_cmd_entry); the answer is written over the request.
+const (
+	entryLength = 0 // u32: length, with the operation in the low 3 bits
+	entryFlags  = 7 // u8: set by the answer
+	entryHeader = 8
+
+	requestVectors       = 8  // u32
+	requestBidirectional = 12 // u32: vectors of the other direction
+	requestCDB           = 24 // u64: offset in the shared memory
+	requestVector        = 48 // {u64 offset, u64 length} each
+
+	answerStatus     = 8  // u8
+	answerReadLength = 12 // u32
+	answerSense      = 16
+	answerSenseSize  = 96
+	answerSize       = answerSense + answerSenseSize
+
+	operationMask = 7
+	operationPad  = 0
+	operationCmd  = 1
+
+	flagUnknownOperation = 1 << 0
+	flagReadLength       = 1 << 1
+)
+
+var errRing = errors.New("the kernel's command ring makes no sense")
+
+// ring is the shared memory of one device. The kernel is trusted not to change an entry that it has handed
+// over, and is not trusted with offsets: each is checked before it is used.
+type ring struct {
+	memory     []byte
+	entries    []byte // the part of memory that holds the entries
+	readLength bool
+}
+
+func newRing(memory []byte) (*ring, error) {
+	if len(memory) < mailboxSize {
+		return nil, fmt.Errorf("%w: %d bytes of shared memory", errRing, len(memory))
+	}
+	if v := binary.NativeEndian.Uint16(memory[mailboxVersion:]); v != 2 {
+		return nil, fmt.Errorf("%w: mailbox version %d, this program knows 2", errRing, v)
+	}
+	offset, size := uint64(binary.NativeEndian.Uint32(memory[ringOffset:])), uint64(binary.NativeEndian.Uint32(memory[ringSize:]))
+	if offset < mailboxSize || size == 0 || offset+size > uint64(len(memory)) {
+		return nil, fmt.Errorf("%w: %d bytes from %d on of %d", errRing, size, offset, len(memory))
+	}
+	return &ring{
+		memory: memory, entries: memory[offset : offset+size],
+		readLength: binary.NativeEndian.Uint16(memory[mailboxFlags:])&hasReadLength != 0,
+	}, nil
+}
+
+func (r *ring) word(offset int) *uint32 { return (*uint32)(unsafe.Pointer(&r.memory[offset])) }
+
+// request is a command that the kernel waits for. Its slices lie in the shared memory.
+type request struct {
+	entry   []byte
+	cdb     []byte
+	vectors [][]byte
+}
+
+// next gives the oldest command that was not answered, nil when there is none. An entry of no use is
+// passed over.
+func (r *ring) next() (*request, error) {
+	for {
+		tail := atomic.LoadUint32(r.word(ringTail))
+		if tail == atomic.LoadUint32(r.word(ringHead)) {
+			return nil, nil
+		}
+		entry, operation, err := r.entry(tail)
+		if err != nil {
+			return nil, err
+		}
+		if operation == operationCmd {
+			return r.request(entry)
+		}
+		if operation != operationPad {
+			entry[entryFlags] |= flagUnknownOperation // a task management notice wants no answer
+		}
+		r.advance(len(entry))
+	}
+}
+
+// entry cuts the entry at an offset out of the ring.
+func (r *ring) entry(at uint32) (entry []byte, operation uint32, err error) {
+	if uint64(at)+entryHeader > uint64(len(r.entries)) {
+		return nil, 0, fmt.Errorf("%w: an entry at %d of %d", errRing, at, len(r.entries))
+	}
+	word := binary.NativeEndian.Uint32(r.entries[at+entryLength:])
+	length := word &^ operationMask
+	if length < entryHeader || uint64(at)+uint64(length) > uint64(len(r.entries)) {
+		return nil, 0, fmt.Errorf("%w: an entry of %d bytes at %d of %d", errRing, length, at, len(r.entries))
+	}
+	return r.entries[at : at+length], word & operationMask, nil
+}
+
+func (r *ring) request(entry []byte) (*request, error) {
+	if len(entry) < answerSize {
+		return nil, fmt.Errorf("%w: a command of %d bytes", errRing, len(entry))
+	}
+	q := &request{entry: entry}
+	count := uint64(binary.NativeEndian.Uint32(entry[requestVectors:]))
+	if requestVector+16*count > uint64(len(entry)) {
+		return nil, fmt.Errorf("%w: %d vectors in a command of %d bytes", errRing, count, len(entry))
+	}
+	var err error
+	if q.cdb, err = r.cdb(binary.NativeEndian.Uint64(entry[requestCDB:])); err != nil {
+		return nil, err
+	}
+	for i := range count {
+		v := entry[requestVector+16*i:]
+		part, err := r.part(binary.NativeEndian.Uint64(v), binary.NativeEndian.Uint64(v[8:]))
+		if err != nil {
+			return nil, err
+		}
+		q.vectors = append(q.vectors, part)
+	}
+	return q, nil
+}
+
+// cdb cuts the CDB out of the shared memory: its length is that of its operation code's group.
+func (r *ring) cdb(offset uint64) ([]byte, error) {
+	first, err := r.part(offset, 1)
+	if err != nil {
+		return nil, err
+	}
+	return r.part(offset, cdbLength(first[0]))
+}
+
+// cdbLength is the length of a CDB by the group of its operation code (SPC-5); the kernel takes vendor
+// specific groups for 16 bytes at most, and that is what is shown.
+func cdbLength(opcode byte) uint64 {
+	switch opcode >> 5 {
+	case 0:
+		return 6
+	case 1, 2:
+		return 10
+	case 5:
+		return 12
+	}
+	return 16
+}
+
+func (r *ring) part(offset, length uint64) ([]byte, error) {
+	if size := uint64(len(r.memory)); offset > size || length > size-offset {
+		return nil, fmt.Errorf("%w: %d bytes at %d of %d", errRing, length, offset, size)
+	}
+	return r.memory[offset : offset+length : offset+length], nil
+}
+
+// bidirectional says whether the command wants data both ways.
+func (q *request) bidirectional() bool {
+	return binary.NativeEndian.Uint32(q.entry[requestBidirectional:]) != 0
+}
+
+// dataLength is how much data there is, or room for it.
+func (q *request) dataLength() (n int) {
+	for _, v := range q.vectors {
+		n += len(v)
+	}
+	return n
+}
+
+// answer writes what came of a command over it and gives the entry back to the kernel. readLength is how
+// much of the data that a host reads is valid; negative: all, or the data went the other way.
+func (r *ring) answer(q *request, status byte, sense []byte, readLength int) {
+	length := len(q.entry)
+	body := q.entry[entryHeader:answerSize]
+	clear(body)
+	q.entry[answerStatus] = status
+	copy(q.entry[answerSense:answerSense+answerSenseSize], sense)
+	if readLength >= 0 && r.readLength {
+		q.entry[entryFlags] |= flagReadLength
+		binary.NativeEndian.PutUint32(q.entry[answerReadLength:], uint32(readLength))
+	}
+	r.advance(length)
+}
+
+func (r *ring) advance(length int) {
+	tail := r.word(ringTail)
+	atomic.StoreUint32(tail, (*tail+uint32(length))%uint32(len(r.entries)))
+}

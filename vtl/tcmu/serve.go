@@ -1,0 +1,150 @@
+package tcmu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"calypso/tape/scsi"
+)
+
+// Unit is a device server to be put behind the kernel.
+type Unit struct {
+	Name      string // unique on this host, without slashes and commas
+	Transport scsi.Transport
+}
+
+// Export is a way to reach units: Loopback, ISCSI.
+type Export interface {
+	create(h Host, backstores []string) error
+	destroy(h Host) error
+}
+
+// Served is a set of units that the kernel serves.
+type Served struct {
+	host    Host
+	units   []Unit
+	devices []*Device
+	exports []Export
+	cancel  context.CancelFunc
+	done    chan error
+}
+
+// Start puts units behind the kernel: the first is logical unit 0. What an earlier, killed process left of
+// the same library is taken away first. Close ends it; Wait says when it ended by itself.
+func Start(ctx context.Context, h Host, library string, units []Unit, exports ...Export) (*Served, error) {
+	s := &Served{host: h, units: units, exports: exports, done: make(chan error, len(units))}
+	if err := s.clear(library); err != nil {
+		return nil, fmt.Errorf("take away what is left of an earlier run: %w", err)
+	}
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := s.start(ctx, library); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Served) start(ctx context.Context, library string) error {
+	var names []string
+	for _, u := range s.units {
+		d, err := s.host.create(library, u.Name)
+		if err != nil {
+			return err
+		}
+		s.devices = append(s.devices, d)
+		names = append(names, u.Name)
+		// The kernel asks for the identity of a unit while it is being exported.
+		go func() { s.done <- s.serve(ctx, d, u) }()
+	}
+	for _, e := range s.exports {
+		if err := e.create(s.host, names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve answers the commands of a unit. When that fails the kernel is told to fail them itself: who waits
+// for an answer would wait for ever.
+func (s *Served) serve(ctx context.Context, d *Device, u Unit) error {
+	err := d.Serve(ctx, u.Transport)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("serve %s: %w", u.Name, err), s.host.fail(u.Name))
+	}
+	return err
+}
+
+// Wait returns when a unit can no longer be served, with the reason, or nil when ctx is done.
+func (s *Served) Wait(ctx context.Context) error {
+	select {
+	case err := <-s.done:
+		s.done <- err // Close counts the ends
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Counters gives those of each unit, in the order of Start.
+func (s *Served) Counters() []Counters {
+	var all []Counters
+	for _, d := range s.devices {
+		all = append(all, d.Counters())
+	}
+	return all
+}
+
+// Close takes the exports away, so that no new command comes, then the units and their backstores. The
+// transports stay open: they are their owner's.
+func (s *Served) Close() error {
+	var errs []error
+	for _, e := range s.exports {
+		errs = append(errs, e.destroy(s.host))
+	}
+	s.cancel()
+	for range s.devices {
+		errs = append(errs, <-s.done)
+	}
+	for i, d := range s.devices {
+		errs = append(errs, d.Close(), s.host.destroy(s.units[i].Name))
+	}
+	s.devices = nil
+	return errors.Join(errs...)
+}
+
+// clear takes away exports and backstores of these names that a killed process left. A host may wait for
+// commands that it had sent: the kernel does not let a backstore go before they are answered.
+func (s *Served) clear(library string) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var errs []error
+	ended := make(chan error, len(s.units))
+	begun := 0
+	for _, u := range s.units {
+		if _, _, err := find(s.host.Sysfs, u.Name, config(library)); err != nil {
+			continue
+		}
+		d, err := s.host.open(library, u.Name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		begun++
+		go func() { ended <- errors.Join(d.Serve(ctx, gone{}), d.Close()) }()
+	}
+	for _, e := range s.exports {
+		errs = append(errs, e.destroy(s.host))
+	}
+	cancel()
+	for range begun {
+		errs = append(errs, <-ended)
+	}
+	for _, u := range s.units {
+		errs = append(errs, s.host.destroy(u.Name))
+	}
+	return errors.Join(errs...)
+}
+
+// gone answers for a unit whose server was killed: what became of the command nobody knows.
+type gone struct{}
+
+func (gone) Exec(context.Context, *scsi.Command) error { return errors.New("the server was killed") }
