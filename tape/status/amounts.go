@@ -18,7 +18,6 @@ func (f *Facts) Amounts() Amounts {
 	v := f.Volume
 	if v != nil && len(v.PartitionCapacity) > 1 {
 		a.fill(total(v.PartitionCapacity), total(v.PartitionUsed), total(v.PartitionRemaining))
-		a.infer()
 		return a
 	}
 	if m := f.Medium; m != nil {
@@ -33,11 +32,10 @@ func (f *Facts) Amounts() Amounts {
 	if s := f.Sequential; s != nil {
 		a.fill(sum(s.ToEarlyWarning, s.BehindWarning), signed(s.ToEndOfData), nil)
 	}
-	a.infer()
 	return a
 }
 
-// fill takes the figures that are missing.
+// fill takes the figures that are missing, and reckons one from the other two: those of one source agree.
 func (a *Amounts) fill(capacity, used, remaining *int64) {
 	for _, figure := range []struct {
 		to   **int64
@@ -47,9 +45,10 @@ func (a *Amounts) fill(capacity, used, remaining *int64) {
 			*figure.to = figure.from
 		}
 	}
+	a.infer()
 }
 
-// infer reckons the one that is missing from the other two, where they agree.
+// infer reckons the figure that is missing from the other two.
 func (a *Amounts) infer() {
 	switch c, u, r := a.CapacityBytes, a.UsedBytes, a.RemainingBytes; {
 	case c != nil && u == nil && r != nil && *c >= *r:
