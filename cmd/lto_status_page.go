@@ -1,6 +1,9 @@
 package cmd
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // status draws the answer for a person.
 func (p *page) status(doc *statusDoc) {
@@ -9,7 +12,7 @@ func (p *page) status(doc *statusDoc) {
 		list = append(list, "in use by", fmt.Sprintf("pid %d (%s) since %s", h.PID, h.Command, cell(h.Since)))
 	}
 	if doc.Stale {
-		list = append(list, "as of", doc.AsOf)
+		list = append(list, "as of", doc.asOfText())
 	}
 	list = append(list, "activity", orUnknown(doc.Activity), "alerts", doc.Alerts.String())
 	if doc.CleaningRequired != nil && doc.CleaningRequested != nil {
@@ -25,6 +28,15 @@ func (p *page) status(doc *statusDoc) {
 
 func (doc *statusDoc) productText() string {
 	return fmt.Sprintf("%s %s, firmware %s", doc.Vendor, doc.Product, doc.Revision)
+}
+
+// asOfText is of when the oldest part of the answer is, and which parts are no newer.
+func (doc *statusDoc) asOfText() string {
+	text := cell(doc.AsOf)
+	if len(doc.StaleParts) > 0 {
+		text += ": " + strings.Join(doc.StaleParts, ", ")
+	}
+	return text
 }
 
 // stateText is the state with what it says of itself.

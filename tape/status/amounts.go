@@ -18,6 +18,7 @@ func (f *Facts) Amounts() Amounts {
 	v := f.Volume
 	if v != nil && len(v.PartitionCapacity) > 1 {
 		a.fill(total(v.PartitionCapacity), total(v.PartitionUsed), total(v.PartitionRemaining))
+		a.infer()
 		return a
 	}
 	if m := f.Medium; m != nil {
@@ -32,10 +33,11 @@ func (f *Facts) Amounts() Amounts {
 	if s := f.Sequential; s != nil {
 		a.fill(sum(s.ToEarlyWarning, s.BehindWarning), signed(s.ToEndOfData), nil)
 	}
+	a.infer()
 	return a
 }
 
-// fill takes the figures that are missing, and reckons one from the other two: those of one source agree.
+// fill takes the figures that are missing.
 func (a *Amounts) fill(capacity, used, remaining *int64) {
 	for _, figure := range []struct {
 		to   **int64
@@ -45,10 +47,10 @@ func (a *Amounts) fill(capacity, used, remaining *int64) {
 			*figure.to = figure.from
 		}
 	}
-	a.infer()
 }
 
-// infer reckons the figure that is missing from the other two.
+// infer reckons the figure that nobody gives from the other two. It is the last resort: each of them was
+// rounded down.
 func (a *Amounts) infer() {
 	switch c, u, r := a.CapacityBytes, a.UsedBytes, a.RemainingBytes; {
 	case c != nil && u == nil && r != nil && *c >= *r:
