@@ -111,6 +111,9 @@ func (inv *invocation) lookAtHealth(ctx context.Context) (doc *healthDoc, err er
 	if err != nil {
 		return nil, err
 	}
+	if holder != nil {
+		facts.Status = nil // what a drive does that another process plays cannot be seen from here
+	}
 	doc = newHealthDoc(d.device, facts)
 	doc.HeldBy = newHolderDoc(holder)
 	if err := inv.recordAlerts(ctx, d.device, facts.Alerts); err != nil {
