@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"calypso/sys/lock"
+	"calypso/tape/status"
 )
 
 // statusSnapshot is what a drive told the last time it could be asked. It is of one drive and one
@@ -84,6 +85,17 @@ func (inv *invocation) keepStatus(doc statusDoc) {
 	}
 	if err != nil {
 		inv.detail("the status of %s could not be kept: %v", doc.Drive, err)
+	}
+}
+
+// keepStatusOf keeps how a drive and its cartridge are at the end of a verb that used them. A drive that does
+// not answer then is no failure of what was done before.
+func (inv *invocation) keepStatusOf(ctx context.Context, d *drive) {
+	if inv.dryRun {
+		return
+	}
+	if facts, err := status.Gather(ctx, d.Drive); err == nil {
+		inv.keepStatus(*newStatusDoc(d.device, facts, nil))
 	}
 }
 
