@@ -140,11 +140,11 @@ func (inv *invocation) showAlertHistory() error {
 	doc := newAlertsDoc(dev)
 	doc.History = newAlertChangeDocs(list)
 	return inv.emit(doc, func(p *page) {
-		t := newTable("time", "change", ">flag", "name", "severity", "cartridge")
+		t := newTable("time", "change", ">flag", "severity", "cartridge", "name")
 		for _, c := range *doc.History {
-			t.row(c.Time, c.Change, c.Flag, c.Name, c.Severity, c.Barcode)
+			t.row(c.Time, c.Change, c.Flag, c.Severity, c.Barcode, c.Name)
 		}
-		p.table(t, "no alert has come or gone")
+		p.fitTable(t, "no alert has come or gone")
 	})
 }
 
@@ -164,24 +164,26 @@ func (p *page) alerts(doc alertsDoc, dryRun bool) {
 	if doc.Cleared != nil {
 		list = append(list, "cleared", numberOf(*doc.Cleared))
 	}
-	p.pairs(list...)
-	p.alertTable(doc.Alerts)
-	p.alertTable(doc.Cleared)
+	p.fitPairs(list...)
+	p.alertList(doc.Alerts)
+	p.alertList(doc.Cleared)
 	if dryRun && doc.Alerts != nil {
 		p.line("would clear %s", counted(len(*doc.Alerts), "alert"))
 	}
 }
 
-func (p *page) alertTable(list *[]alertDoc) {
+// alertList has three entries for each alert: what it is, what it means, what to do.
+func (p *page) alertList(list *[]alertDoc) {
 	if list == nil || len(*list) == 0 {
 		return
 	}
-	t := newTable(">flag", "name", "severity", "meaning", "what to do")
-	for _, a := range *list {
-		t.row(a.Flag, a.Name, a.Severity, a.Meaning, a.Action)
-	}
 	p.blank()
-	p.table(t, "")
+	p.line("FLAG  SEVERITY     NAME")
+	for _, a := range *list {
+		p.fitLine(fmt.Sprintf("%4d  %-11s  ", a.Flag, a.Severity), a.Name)
+		p.fitLine("      ", a.Meaning)
+		p.fitLine("      to do: ", a.Action)
+	}
 }
 
 // summary is how many alerts there are and who says so.

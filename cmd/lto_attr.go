@@ -136,13 +136,21 @@ func runLTOAttrList(ctx context.Context, inv *invocation) (err error) {
 			doc.Supported = append(doc.Supported, fmt.Sprintf("%04X", id))
 		}
 	}
-	t := newTable("id", "name", "value", "writable")
+	t := newTable("id", "name", "writable", "value")
 	for _, a := range list {
 		d := newAttrDoc(a)
 		doc.Attributes = append(doc.Attributes, d)
-		t.row(d.ID, d.Name, d.value(inv), d.Writable)
+		t.row(d.ID, d.Name, d.Writable, d.listed(inv))
 	}
-	return inv.emit(doc, func(p *page) { p.table(t, "the cartridge memory is empty") })
+	return inv.emit(doc, func(p *page) { p.fitTable(t, "the cartridge memory is empty") })
+}
+
+// listed is the value in a list, where long bytes are in words.
+func (d attrDoc) listed(inv *invocation) string {
+	if text := d.value(inv); text != d.Hex {
+		return text
+	}
+	return hexWords(d.Hex)
 }
 
 func (d attrDoc) value(inv *invocation) string {

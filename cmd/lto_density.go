@@ -111,16 +111,28 @@ func (p *page) densities(doc densitiesDoc) {
 	if doc.Supported == nil || len(*doc.Supported) == 0 {
 		return
 	}
-	t := newTable("code", "generation", "name", "write", "default", ">capacity", ">bits/mm", ">tracks", "description")
+	t := newTable("code", "generation", "name", "access", ">capacity", "description")
 	for _, d := range *doc.Supported {
 		capacity := ""
 		if d.CapacityBytes != nil {
 			capacity = bytesText(*d.CapacityBytes)
 		}
-		t.row(d.Code, d.Generation, d.Name, d.Writable, d.Default, capacity, d.BitsPerMM, d.Tracks, d.Description)
+		t.row(d.Code, d.Generation, d.Name, d.access(), capacity, d.Description)
 	}
 	p.blank()
-	p.table(t, "")
+	p.fitTable(t, "")
+}
+
+// access is what the drive does with the format; what it writes on a blank tape unless it is told otherwise
+// is its default.
+func (d densityDoc) access() string {
+	switch {
+	case d.Default:
+		return "write, default"
+	case d.Writable:
+		return "write"
+	}
+	return "read"
 }
 
 // shown is a format in words.

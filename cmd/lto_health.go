@@ -111,6 +111,9 @@ func (inv *invocation) lookAtHealth(ctx context.Context) (doc *healthDoc, err er
 	if err != nil {
 		return nil, err
 	}
+	if holder != nil {
+		facts.Status = nil // what a drive does that another process plays cannot be seen from here
+	}
 	doc = newHealthDoc(d.device, facts)
 	doc.HeldBy = newHolderDoc(holder)
 	if err := inv.recordAlerts(ctx, d.device, facts.Alerts); err != nil {
@@ -148,16 +151,27 @@ func (p *page) health(doc *healthDoc) {
 		list = append(list, "in use by", fmt.Sprintf("pid %d (%s)", h.PID, h.Command))
 	}
 	v := doc.Verdicts
-	p.pairs(append(list, "verdict on drive", v.Drive.Level, "verdict on cartridge", v.Cartridge.Level, "verdict on cleaning", v.Cleaning.Level)...)
-	t := newTable("of", "level", "figure", "value", "source", "threshold", "what to do")
+	p.fitPairs(append(list, "verdict on drive", v.Drive.Level, "verdict on cartridge", v.Cartridge.Level, "verdict on cleaning", v.Cleaning.Level)...)
 	for _, part := range []struct {
 		name string
 		doc  verdictDoc
 	}{{"drive", v.Drive}, {"cartridge", v.Cartridge}, {"cleaning", v.Cleaning}} {
+		p.blank()
+		p.line("%s: %s", part.name, part.doc.Level)
 		for _, e := range part.doc.Evidence {
-			t.row(part.name, e.Level, e.What, e.Value, e.Source, e.Threshold, e.Advice)
+			p.evidence(e)
 		}
 	}
-	p.blank()
-	p.table(t, "")
+}
+
+// evidence is a figure with where it is from, what it was held to, and what to do about it.
+func (p *page) evidence(e evidenceDoc) {
+	text := fmt.Sprintf("%s: %s (%s", e.What, orUnknown(e.Value), e.Source)
+	if e.Threshold != nil {
+		text += "; " + *e.Threshold
+	}
+	p.fitLine(fmt.Sprintf("  %-8s  ", e.Level), text+")")
+	if e.Advice != nil {
+		p.fitLine("            to do: ", *e.Advice)
+	}
 }

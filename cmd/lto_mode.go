@@ -117,18 +117,10 @@ func runLTOModeList(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	doc := modeListDoc{Drive: name}
-	t := newTable("page", "field", "value", "unit", "changeable")
 	for _, p := range pages {
-		d := newModePageDoc(p)
-		doc.Pages = append(doc.Pages, d)
-		if len(d.Fields) == 0 {
-			t.row(d.Page, "", *d.CurrentHex, "", "")
-		}
-		for _, f := range d.Fields {
-			t.row(d.Page, f.Field, modeCell(f.Current), f.Unit, f.Changeable)
-		}
+		doc.Pages = append(doc.Pages, newModePageDoc(p))
 	}
-	return inv.emit(doc, func(p *page) { p.table(t, "no mode pages") })
+	return inv.emit(doc, func(p *page) { p.modePages(doc, false) })
 }
 
 // modePages reads the pages without taking the drive's lock.
@@ -145,7 +137,7 @@ func (inv *invocation) modePages(ctx context.Context) (pages []tape.ModePage, na
 func ltoModeGetCommand() *command {
 	return ltoVerb(&command{
 		Name: "get", Summary: "show the current, default and saved values of mode fields",
-		Description: "Shows what the fields of a page are now, by default, and after the next power cycle, and which of them can be changed. '-' is what the drive does not tell. Takes no lock and works while the drive is in use.",
+		Description: "Shows what the fields of a page are now, and which of them can be changed. What a field is by default and after the next power cycle is shown below it where it is another value. '-' is what the drive does not tell. Takes no lock and works while the drive is in use.",
 		Args:        []arg{{Name: "FIELD", Usage: "PAGE or PAGE.FIELD; without it all", Optional: true}},
 		Flags:       []flag{boolFlag("hex", "the bytes of the pages in hexadecimal")},
 		Examples: []example{
@@ -176,7 +168,7 @@ func runLTOModeGet(ctx context.Context, inv *invocation) error {
 			p.modeHex(doc)
 			return
 		}
-		p.modeFields(doc)
+		p.modePages(doc, true)
 	})
 }
 
@@ -203,25 +195,4 @@ func selectModes(all []tape.ModePage, drive, wanted, field string) ([]tape.ModeP
 		return nil, err
 	}
 	return nil, errcode.New(errcode.ModeNotFound, drive, "the drive has no mode page %s", wanted)
-}
-
-func (p *page) modeFields(doc modeListDoc) {
-	t := newTable("field", "current", "default", "saved", "changeable")
-	for _, m := range doc.Pages {
-		for _, f := range m.Fields {
-			t.row(m.Page+"."+f.Field, modeCell(f.Current), modeCell(f.Default), modeCell(f.Saved), f.Changeable)
-		}
-	}
-	p.table(t, "the page has no fields that are known; --hex shows its bytes")
-}
-
-func (p *page) modeHex(doc modeListDoc) {
-	t := newTable("page", "values", "bytes")
-	for _, m := range doc.Pages {
-		t.row(m.Page, "current", m.CurrentHex)
-		t.row(m.Page, "changeable", m.ChangeableHex)
-		t.row(m.Page, "default", m.DefaultHex)
-		t.row(m.Page, "saved", m.SavedHex)
-	}
-	p.table(t, "no mode pages")
 }

@@ -92,7 +92,11 @@ func runLTORead(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	defer closeInto(&err, t.drive)
-	return t.read(ctx)
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	inv.keepStatusOf(ctx, t.drive)
+	return nil
 }
 
 // checkDestination makes sure that there is one place for the data to go.

@@ -10,15 +10,21 @@ import (
 	"calypso/sys/lock"
 	"calypso/tape"
 	"calypso/tape/catalog"
+	"calypso/tape/status"
 )
 
 func ltoStatusCommand() *command {
 	return ltoVerb(&command{
 		Name: "status", Summary: "show the drive, its cartridge and what is unfinished on it",
-		Description: "Shows whether the drive is ready, what is loaded, where the tape is, and whether an archive on it was left incomplete. Takes no lock and does not disturb a running job: while one runs, its holder is shown, the position is unknown and 'stale' is true.",
+		Description: `Asks the drive once for all that it tells: whether it is ready, what it is, what is loaded and how full, where the tape is, who may not write on it, compression and encryption, its alerts, what it does. From the catalog comes whether the cartridge is known there and whether an archive on it was left incomplete. What the drive does not tell is not known, and never 0.
+
+Takes no lock and does not disturb a running job. While one uses a virtual drive its holder is shown, and what only the holder knows (the position, the activity, the key, the ratio of compression) is not known.
+
+What was seen last is kept in the state directory. A drive that cannot be asked now is shown as it was then, with the time: 'stale' is true, and 'stale_parts' lists what is of that time.`,
 		Examples: []example{
 			{"calypso lto status -f vtl01:0", "how things are"},
 			{"calypso lto status -f vtl01:0 --json | jq -r .state", "the state in one word"},
+			{"calypso lto status -f vtl01:0 --json | jq .medium.remaining_bytes", "how much room is left on the tape"},
 		},
 		Run: runLTOStatus,
 	})
@@ -26,40 +32,33 @@ func ltoStatusCommand() *command {
 
 // statusDoc is `calypso lto status --json`.
 type statusDoc struct {
-	Drive      string          `json:"drive"`
-	Vendor     string          `json:"vendor"`
-	Product    string          `json:"product"`
-	Revision   string          `json:"revision"`
-	Serial     string          `json:"serial"`
-	State      string          `json:"state"`
-	HeldBy     *holderDoc      `json:"held_by"`
-	Stale      bool            `json:"stale"`
-	Medium     *mediumDoc      `json:"medium"`
-	Position   *positionDoc    `json:"position"`
-	Volume     *string         `json:"volume"`
-	Archives   *int            `json:"archives"`
-	Incomplete []unfinishedDoc `json:"incomplete"`
-	Warnings   []string        `json:"warnings"`
-}
-
-type mediumDoc struct {
-	Barcode        *string `json:"barcode"`
-	Generation     *string `json:"generation"`
-	WriteProtected *bool   `json:"write_protected"`
-	WORM           *bool   `json:"worm"`
-	CapacityBytes  *int64  `json:"capacity_bytes"`
-	RemainingBytes *int64  `json:"remaining_bytes"`
-	LoadCount      *int64  `json:"load_count"`
-	WrittenBytes   *int64  `json:"written_lifetime_bytes"`
-	ReadBytes      *int64  `json:"read_lifetime_bytes"`
-	Serial         *string `json:"serial"`
-	Manufacturer   *string `json:"manufacturer"`
-	BlockBytes     *int    `json:"block_bytes"`
-}
-
-func newMediumDoc(m tape.Medium) *mediumDoc {
-	return &mediumDoc{orNull(m.Barcode), orNull(m.Generation), &m.WriteProtected, &m.WORM, known(m.CapacityBytes),
-		known(m.RemainingBytes), known(m.LoadCount), known(m.WrittenBytes), known(m.ReadBytes), orNull(m.Serial), orNull(m.Manufacturer), &m.BlockLength}
+	Drive             string              `json:"drive"`
+	Online            bool                `json:"online"` // false: the drive could not be asked
+	Vendor            string              `json:"vendor"`
+	Product           string              `json:"product"`
+	Revision          string              `json:"revision"`
+	Serial            string              `json:"serial"`
+	State             string              `json:"state"`
+	ReadyState        *string             `json:"ready_state"` // state, whoever uses the drive
+	Progress          *float64            `json:"progress_ratio"`
+	Sense             *senseDoc           `json:"sense"` // why it is not ready
+	HeldBy            *holderDoc          `json:"held_by"`
+	Stale             bool                `json:"stale"`
+	AsOf              time.Time           `json:"as_of"` // the oldest part of the answer
+	StaleParts        []string            `json:"stale_parts"`
+	Activity          *string             `json:"activity"`
+	CleaningRequested *bool               `json:"cleaning_requested"`
+	CleaningRequired  *bool               `json:"cleaning_required"`
+	Medium            *mediumDoc          `json:"medium"`
+	Registered        *bool               `json:"registered"` // the catalog knows the cartridge
+	Position          *positionDoc        `json:"position"`
+	Compression       *compressionDoc     `json:"compression"`
+	Encryption        *driveEncryptionDoc `json:"encryption"`
+	Alerts            *statusAlertsDoc    `json:"alerts"`
+	Volume            *string             `json:"volume"`
+	Archives          *int                `json:"archives"`
+	Incomplete        []unfinishedDoc     `json:"incomplete"`
+	Warnings          []string            `json:"warnings"`
 }
 
 // unfinishedDoc is an archive that was not written to its end.
@@ -101,61 +100,105 @@ func announced(c *catalog.Cartridge, archives []catalog.Archive) *catalog.InFlig
 	return w
 }
 
-func runLTOStatus(ctx context.Context, inv *invocation) (err error) {
-	d, holder, err := inv.observeDrive(ctx)
+func runLTOStatus(ctx context.Context, inv *invocation) error {
+	doc, err := inv.lookAtStatus(ctx)
 	if err != nil {
-		return err
-	}
-	defer closeInto(&err, d)
-	doc := statusDoc{Drive: d.name, Serial: d.serial, HeldBy: newHolderDoc(holder), Stale: holder != nil}
-	if err := doc.look(ctx, d, holder); err != nil {
-		return err
+		if doc, err = inv.lastKnown(ctx, err); err != nil {
+			return err
+		}
 	}
 	if doc.Medium != nil && doc.Medium.Barcode != nil {
-		doc.readCatalog(inv.catalog(), *doc.Medium.Barcode, holder)
+		doc.readCatalog(inv.catalog(), *doc.Medium.Barcode)
 	}
 	for _, w := range doc.Warnings {
 		inv.warn("%s", w)
 	}
-	return inv.emit(doc, func(p *page) { p.status(doc) })
+	return inv.emit(*doc, func(p *page) { p.status(doc) })
 }
 
-// look asks the drive.
-func (doc *statusDoc) look(ctx context.Context, d *drive, holder *lock.Holder) error {
-	id, err := d.Identify(ctx)
+// lookAtStatus asks the drive, and keeps what it told for when it cannot be asked.
+func (inv *invocation) lookAtStatus(ctx context.Context) (doc *statusDoc, err error) {
+	d, holder, err := inv.observeDrive(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	doc.Vendor, doc.Product, doc.Revision = id.Vendor, id.Product, id.Revision
-	r, err := d.Ready(ctx)
+	defer closeInto(&err, d)
+	facts, err := status.Gather(ctx, d.Drive)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	doc.State = stateWord(r.State, holder)
-	if r.State != tape.Ready {
-		if barcode := d.library.LoadedIn(d.number); barcode != "" {
-			doc.Medium = &mediumDoc{Barcode: &barcode}
-			if r.State == tape.Empty && holder == nil {
-				doc.State = stateWord(tape.NeedsLoad, nil) // it was unloaded and lies in the mouth of the drive
-			}
-		}
-		return nil
-	}
-	m, err := d.Medium(ctx)
-	if err != nil {
-		return err
-	}
-	doc.Medium = newMediumDoc(m)
 	if holder != nil {
-		return nil // the position belongs to who uses the drive, and only he knows it
+		facts.Disown()
 	}
-	pos, err := d.Position(ctx)
-	if err != nil {
-		return err
+	doc = newStatusDoc(d.device, facts, holder)
+	doc.nameKey(inv.keys())
+	switch {
+	case facts.Ready.State == tape.BecomingReady:
+		doc.remember(inv.readStatusSnapshot(d.serial))
+	case holder == nil:
+		inv.keepStatus(*doc)
 	}
-	doc.Position = newPositionDoc(pos)
-	return nil
+	return doc, nil
 }
+
+// newStatusDoc is the answer of the drive. holder is who uses it meanwhile.
+func newStatusDoc(dev device, f status.Facts, holder *lock.Holder) *statusDoc {
+	ready := stateWord(f.Ready.State, nil)
+	doc := &statusDoc{
+		Drive: dev.name, Online: true, Vendor: f.Identity.Vendor, Product: f.Identity.Product, Revision: f.Identity.Revision,
+		Serial: dev.serial, State: stateWord(f.Ready.State, holder), ReadyState: &ready, HeldBy: newHolderDoc(holder),
+		AsOf: time.Now().UTC(), Activity: orNull(f.Activity()), Compression: newCompressionDoc(f),
+		Encryption: newDriveEncryptionDoc(f.Encryption), Alerts: newStatusAlertsDoc(f.Alerts), Warnings: f.Problems,
+	}
+	if f.Ready.Progress >= 0 {
+		doc.Progress = &f.Ready.Progress
+	}
+	if s := f.Ready.Sense; s.Key != 0 || s.ASC != 0 {
+		doc.Sense = failure{sense: &s}.doc().Sense
+	}
+	if s := f.Device; s != nil {
+		doc.CleaningRequested, doc.CleaningRequired = &s.CleaningRequested, &s.CleaningRequired
+	}
+	if f.Position != nil {
+		doc.Position = newPositionDoc(*f.Position)
+	}
+	doc.setMedium(dev, f, holder)
+	doc.setHolder(holder)
+	return doc
+}
+
+// setHolder says what the answer is worth while another process plays the drive: it is of the time at
+// which that process began.
+func (doc *statusDoc) setHolder(holder *lock.Holder) {
+	if holder == nil {
+		return
+	}
+	doc.Stale = true
+	if !holder.Since.IsZero() {
+		doc.AsOf = holder.Since
+	}
+}
+
+// setMedium adds the cartridge. One that cannot be asked is known by what the library says.
+func (doc *statusDoc) setMedium(dev device, f status.Facts, holder *lock.Holder) {
+	if f.Medium != nil {
+		doc.Medium = newMediumDoc(f)
+		return
+	}
+	barcode := dev.library.LoadedIn(dev.number)
+	if barcode == "" {
+		return
+	}
+	doc.Medium = &mediumDoc{Barcode: &barcode, Kind: orNull(f.Kind())}
+	if f.Ready.State == tape.Empty { // it was unloaded and lies in the mouth of the drive
+		doc.ReadyState = addressOf(stateWord(tape.NeedsLoad, nil))
+		if holder == nil {
+			doc.State = *doc.ReadyState
+		}
+	}
+}
+
+func addressOf[T any](v T) *T { return &v }
 
 func stateWord(s tape.ReadyState, holder *lock.Holder) string {
 	if holder != nil {
@@ -167,7 +210,7 @@ func stateWord(s tape.ReadyState, holder *lock.Holder) string {
 
 // readCatalog adds what is known of the cartridge. A damaged catalog is a warning: the drive's state
 // is what was asked for.
-func (doc *statusDoc) readCatalog(store *catalog.Store, volume string, holder *lock.Holder) {
+func (doc *statusDoc) readCatalog(store *catalog.Store, volume string) {
 	c, err := store.Get(volume)
 	var archives []catalog.Archive
 	if err == nil {
@@ -175,48 +218,20 @@ func (doc *statusDoc) readCatalog(store *catalog.Store, volume string, holder *l
 	}
 	switch {
 	case errcode.Of(err) == errcode.MediaNotFound:
+		doc.Registered = addressOf(false)
 		return
 	case err != nil:
 		doc.Warnings = append(doc.Warnings, err.Error())
 		return
 	}
 	n := len(archives)
-	doc.Volume, doc.Archives = &c.Volume, &n
+	doc.Registered, doc.Volume, doc.Archives = addressOf(true), &c.Volume, &n
 	for _, a := range archives {
 		if !a.Complete {
 			doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(a.File, a.Name, a.Started, a.Reason))
 		}
 	}
-	if w := announced(c, archives); w != nil && (holder == nil || holder.PID != w.PID) {
+	if w := announced(c, archives); w != nil && (doc.HeldBy == nil || doc.HeldBy.PID != w.PID) {
 		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(w.File, w.Name, w.Started, "its writer died; the next write closes it"))
-	}
-}
-
-// catalogText says how many archives the catalog has: the tape itself was not read.
-func catalogText(archives *int) string {
-	if archives == nil {
-		return "not known"
-	}
-	return counted(*archives, "archive")
-}
-
-func (p *page) status(doc statusDoc) {
-	list := []any{"drive", doc.Drive, "product", fmt.Sprintf("%s %s, firmware %s, serial %s", doc.Vendor, doc.Product, doc.Revision, doc.Serial), "state", doc.State}
-	if h := doc.HeldBy; h != nil {
-		list = append(list, "in use by", fmt.Sprintf("pid %d (%s) since %s", h.PID, h.Command, cell(h.Since)))
-	}
-	if m := doc.Medium; m != nil {
-		list = append(list, "barcode", m.Barcode, "volume", doc.Volume, "generation", m.Generation)
-		if m.CapacityBytes != nil && m.RemainingBytes != nil {
-			list = append(list, "capacity", fmt.Sprintf("%s, %s left", bytesText(*m.CapacityBytes), bytesText(*m.RemainingBytes)))
-		}
-		list = append(list, "write-protected", m.WriteProtected, "loads", m.LoadCount, "in catalog", catalogText(doc.Archives))
-	}
-	if doc.Position != nil {
-		list = append(list, "position", doc.Position.String())
-	}
-	p.pairs(list...)
-	for _, u := range doc.Incomplete {
-		p.line("%s", u)
 	}
 }

@@ -157,7 +157,11 @@ func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
 	if inv.dryRun {
 		return w.plan(ctx, src)
 	}
-	return w.run(ctx, src)
+	if err := w.run(ctx, src); err != nil {
+		return err
+	}
+	inv.keepStatusOf(ctx, d)
+	return nil
 }
 
 // tapeWrite is one run of lto write.

@@ -3,6 +3,7 @@ package tape
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"calypso/sys/errcode"
 	"calypso/tape/scsi"
@@ -25,6 +26,10 @@ type Medium struct {
 	LoadCount       int64
 	WrittenBytes    int64 // over the cartridge's life
 	ReadBytes       int64
+	Application     string // vendor and name of the software that last wrote its names to the memory
+	UserText        string // the label that the software gave it
+	Owner           string
+	MediaPool       string
 }
 
 // Medium reads what is known of the loaded cartridge from the mode header and its memory. A
@@ -82,6 +87,16 @@ func (m *Medium) setAttributes(list []Attribute) {
 			m.Serial = a.Text()
 		case scsi.AttrManufactureDate:
 			m.ManufactureDate = a.Text()
+		case scsi.AttrAppVendor:
+			m.Application = strings.TrimSpace(a.Text() + " " + m.Application)
+		case scsi.AttrAppName:
+			m.Application = strings.TrimSpace(m.Application + " " + a.Text())
+		case scsi.AttrUserLabel:
+			m.UserText = a.Text()
+		case scsi.AttrOwningHost:
+			m.Owner = a.Text()
+		case scsi.AttrMediaPool:
+			m.MediaPool = a.Text()
 		case scsi.AttrMediumType:
 			m.WORM = number(a, 1) == 0x80
 		}

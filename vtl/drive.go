@@ -26,6 +26,7 @@ type Drive struct {
 
 	faults   *fault.Live // injected
 	injected uint64      // the TapeAlert flags that they raised
+	causes   uint64      // those of them whose condition was not there before
 }
 
 // Device is a virtual device that this process plays.
@@ -172,6 +173,7 @@ func (d *Drive) save(dirty bool) error {
 	state := d.server.State()
 	state.Dirty = dirty
 	state.Alerts &^= d.injected // they last as long as the fault does
+	state.Statistics.Raised &^= d.causes
 	keys := d.store.keyFile(d.key.library, d.key.number)
 	if dirty {
 		err := writeVolatile(d.store.driveFile(d.key.library, d.key.number), state)

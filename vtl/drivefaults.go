@@ -52,11 +52,12 @@ func (d *Drive) raiseInjected() {
 		bit := alertBit(flag)
 		switch {
 		case want&bit != 0 && d.server.State().Alerts&bit == 0:
+			d.causes |= bit &^ (d.server.State().Statistics.Raised | d.injected)
 			d.server.Raise(flag)
 			d.injected |= bit
 		case want&bit == 0 && d.injected&bit != 0:
 			d.server.Lower(flag)
-			d.injected &^= bit
+			d.injected, d.causes = d.injected&^bit, d.causes&^bit
 		}
 	}
 }

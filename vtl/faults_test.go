@@ -199,3 +199,33 @@ func TestFaultsThatCannotBe(t *testing.T) {
 	_, err = s.Faults("nonsense")
 	wantCode(t, "list", err, errcode.LibraryNotFound)
 }
+
+// A host that clears the alerts of a drive while one is injected leaves nothing of it behind.
+func TestInjectedAlertLeavesNoCondition(t *testing.T) {
+	s, d := driveWithTape(t)
+	f := inject(t, s, fault.Fault{Kind: fault.Alert, Flag: 20})
+	required := func(d Device) bool {
+		t.Helper()
+		page := make([]byte, 64)
+		if _, err := exec(d, []byte{scsi.OpLogSense, 0, 0x51, 0, 0, 0, 0, 0, 64, 0}, nil, page); err != nil {
+			t.Fatal(err)
+		}
+		return page[8]&0x02 != 0 // CRQRD of the very high frequency data (ADC-4 6.1.3.2)
+	}
+	if !required(d) {
+		t.Error("the drive does not want cleaning while flag 20 is injected")
+	}
+	if _, err := exec(d, []byte{scsi.OpLogSense, 0, 0x6E, 0, 0, 0, 0, 4, 0, 0}, nil, make([]byte, 1024)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	clearFault(t, s, f)
+	d = openDrive(t, s, 0)
+	defer d.Close()
+	settle(t, d)
+	if required(d) {
+		t.Error("the drive wants cleaning although the fault was taken back")
+	}
+}
