@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/cipher"
 
+	"calypso/sys/proc"
 	"calypso/tape/scsi"
 	"calypso/vtl/spc"
 )
@@ -85,6 +86,9 @@ type protection struct {
 func (p *protection) set(e Encryption, key []byte, counter uint32) error {
 	p.forget()
 	if e.needsKey() {
+		if err := proc.GuardMemory(); err != nil {
+			return err
+		}
 		copy(p.key[:], key)
 		aead, err := p.key.cipher()
 		if err != nil {
