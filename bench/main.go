@@ -2,9 +2,10 @@
 // in the same run: whole processes, ours and the peer's in turn, five times, medians. It judges
 // nothing and asserts nothing; machines differ and are noisy, so the ratio is what counts.
 //
-// Usage: go run ./bench [-size BYTES] [-files N] [-archives N] [-dir DIR] CALYPSO
+// Usage: go run ./bench [-size BYTES] [-files N] [-archives N] [-dir DIR] [-only PART] CALYPSO
 //
-// DIR should be on tmpfs with room for twice the size. Peers: mbuffer, mtx, GNU tar, coreutils, bash.
+// DIR should be on tmpfs with room for twice the size. Peers: mbuffer, mtx, GNU tar, zstd, coreutils,
+// bash. It runs in the source tree, whose text it compresses.
 package main
 
 import (
@@ -28,6 +29,7 @@ type settings struct {
 	dir             string
 	size            int64
 	files, archives int
+	only            string
 }
 
 func main() {
@@ -36,6 +38,7 @@ func main() {
 	flag.IntVar(&s.files, "files", 100_000, "small files in the tree")
 	flag.IntVar(&s.archives, "archives", 10_000, "archives on the long tape")
 	flag.StringVar(&s.dir, "dir", "/dev/shm", "scratch directory")
+	flag.StringVar(&s.only, "only", "", "the part to run: streams, encryption, compression, files, start, archives, slots")
 	flag.Parse()
 	if err := bench(s, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -57,8 +60,17 @@ func bench(s settings, calypso string) error {
 	if err := os.Setenv("CALYPSO_STATE_DIR", filepath.Join(dir, "state")); err != nil {
 		return err
 	}
-	for _, part := range []func(settings) error{benchStreams, benchSmallFiles, benchStartup, benchLongTape, benchManySlots} {
-		if err := part(s); err != nil {
+	for _, part := range []struct {
+		name string
+		run  func(settings) error
+	}{
+		{"streams", benchStreams}, {"encryption", benchEncryption}, {"compression", benchCompression}, {"files", benchSmallFiles},
+		{"start", benchStartup}, {"archives", benchLongTape}, {"slots", benchManySlots},
+	} {
+		if !strings.HasPrefix(part.name, s.only) {
+			continue
+		}
+		if err := part.run(s); err != nil {
 			return err
 		}
 	}
@@ -68,6 +80,7 @@ func bench(s settings, calypso string) error {
 // sample is one finished process: how long it took and the largest its memory was.
 type sample struct {
 	wall time.Duration
+	cpu  time.Duration
 	rss  int64
 }
 
@@ -99,9 +112,11 @@ func measure(cmd *exec.Cmd) (sample, []byte, error) {
 		return s, out, err
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	s.rss = usage.Maxrss << 10
+	s.rss, s.cpu = usage.Maxrss<<10, cpuTime(usage)
 	return s, out, err
 }
+
+func cpuTime(u *syscall.Rusage) time.Duration { return time.Duration(u.Utime.Nano() + u.Stime.Nano()) }
 
 // pair runs ours and the peer's in turn, one uncounted round first, and returns the medians.
 // before is run before each of ours, uncounted; "" is nothing.

@@ -321,7 +321,7 @@ func (a *appliance) tidy() {
 
 func (a *appliance) leftovers() (list []string) {
 	_ = filepath.WalkDir(filepath.Join(a.dir, "state"), func(path string, e fs.DirEntry, err error) error {
-		if err == nil && (strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), ".new") || strings.HasSuffix(e.Name(), ".deleting")) {
+		if err == nil && path != filepath.Join(a.dir, "state/keys/.lock") && (strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), ".new") || strings.HasSuffix(e.Name(), ".deleting")) {
 			list = append(list, path)
 		}
 		return nil

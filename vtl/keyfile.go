@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"calypso/sys/proc"
 	"calypso/vtl/ssc"
 )
 
@@ -34,6 +35,9 @@ func readKeys(path string) []ssc.Secret {
 		return nil
 	}
 	defer f.Close()
+	if proc.GuardMemory() != nil { // before it is in memory
+		return nil
+	}
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
 		return nil

@@ -173,9 +173,14 @@ func (s *scanner) oneFile(ctx context.Context, pos tape.Position) (bool, error) 
 	return true, skipFile(ctx, s.tape)
 }
 
-// recover gets to the next file from a place that cannot be read.
+// recover gets to the next file from a place that cannot be read: to the end of data behind the last one, which
+// has no filemark when its writer died.
 func (s *scanner) recover(ctx context.Context, pos tape.Position) error {
-	return s.tape.LocateFile(ctx, pos.File+1)
+	err := s.tape.LocateFile(ctx, pos.File+1)
+	if errcode.Of(err) == errcode.TapeFileNotFound {
+		return s.tape.SpaceEOD(ctx)
+	}
+	return err
 }
 
 // locked notes a file that cannot be decrypted. What was pending before it may have its manifest in it.

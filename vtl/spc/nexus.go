@@ -51,6 +51,16 @@ func (q *AttentionQueues) AddOthers(n Nexus, asc scsi.ASC) {
 	}
 }
 
+// AddWhere queues asc for the nexuses that an event is of interest to.
+func (q *AttentionQueues) AddWhere(asc scsi.ASC, concerned func(Nexus) bool) {
+	q.Of(DefaultNexus)
+	for n, a := range q.queues {
+		if concerned(n) {
+			a.Add(asc)
+		}
+	}
+}
+
 // others gives what all but the default nexus have pending, to be kept; the queues are cloned.
 func (q *AttentionQueues) others() map[Nexus][]scsi.ASC {
 	kept := make(map[Nexus][]scsi.ASC)

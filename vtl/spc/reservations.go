@@ -67,6 +67,11 @@ func (r *Reservations) holds(n Nexus) bool {
 	return r.Type != 0 && r.Holder == n
 }
 
+// HeldBy says whether n holds a reservation of either kind.
+func (r *Reservations) HeldBy(n Nexus) bool {
+	return r.Reserved != nil && *r.Reserved == n || r.holds(n)
+}
+
 // establish makes a reservation; release takes it away.
 func (r *Reservations) establish(t ReservationType, n Nexus) {
 	r.Type, r.Holder = t, n

@@ -60,7 +60,7 @@ func (c *codec) compress(block []byte, at, less int) (n int, ok bool) {
 // put writes a block at the position as the drive is set: as it is, compressed, encrypted. It returns what
 // the block takes on the tape.
 func (s *Server) put(block []byte) (stored int, err error) {
-	compress, encrypt := s.compressing(), s.protect.EncryptionMode == modeEncrypt
+	compress, encrypt := s.compressing(), s.encryption().EncryptionMode == modeEncrypt
 	switch {
 	case encrypt:
 		return s.putEncrypted(block, compress)
@@ -83,7 +83,7 @@ func (s *Server) putCompressed(block []byte) (int, error) {
 }
 
 func (s *Server) putEncrypted(block []byte, compress bool) (int, error) {
-	p, c := &s.protect, &s.codec
+	p, c := s.encryption(), &s.codec
 	if p.aead == nil {
 		return 0, errors.New("encrypt a block: the drive has no key") // an observer, which does not write
 	}
@@ -121,7 +121,7 @@ func (s *Server) getEnvelope(buf []byte, stored int) (int, *spc.Check) {
 	if k := s.refusesEnvelope(&e); k != nil {
 		return 0, k
 	}
-	if s.protect.DecryptionMode == modeRaw && e.has(isEncrypted) {
+	if s.encryption().DecryptionMode == modeRaw && e.has(isEncrypted) {
 		s.position++
 		s.didRead(stored, stored)
 		copy(buf, sealed)
@@ -187,7 +187,7 @@ func (s *Server) decrypt(e *envelope, sealed, payload, block []byte) ([]byte, er
 	if block != nil && !e.has(isCompressed) {
 		to = block[:0:e.length]
 	}
-	return s.protect.aead.Open(to, e.nonce, payload, sealed[:e.bound()])
+	return s.encryption().aead.Open(to, e.nonce, payload, sealed[:e.bound()])
 }
 
 // inflate undoes compress. block is e.length bytes, or nil where the host wants fewer.

@@ -39,9 +39,12 @@
 //   - A cleaning cartridge cleans as soon as it is inserted and stays in the drive, not ready, 2/30/03, or
 //     2/30/07 when it had no cleanings left. Its memory can be read; nothing else on it can.
 //   - A request for cleaning (TapeAlert 20, 21) outlives the flags, which hosts clear by reading them.
+//   - Data encryption parameters are kept for each nexus, with the scopes of SSC-5. Who shares its own with all
+//     and goes back to PUBLIC or LOCAL ends the sharing. A preemption is not what CKORL is about, only CKORP.
 //
 // A drive compresses only when it is told to (Config.Compression, mode page 0Fh), and encrypts with
 // AES-256-GCM (SECURITY PROTOCOL OUT). Blocks that it changed are stored as envelopes.
 //
-// Limits: setmarks and the obsolete forms are refused.
+// Limits: setmarks and the obsolete forms are refused. Where the first encrypted block of a tape is (log page 17h,
+// 0200h and 0201h; attributes 0224h and 0225h) is not known.
 package ssc

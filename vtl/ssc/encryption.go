@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/cipher"
 
+	"calypso/sys/proc"
 	"calypso/tape/scsi"
 	"calypso/vtl/spc"
 )
@@ -73,8 +74,7 @@ func (e *Encryption) clone() Encryption {
 	return c
 }
 
-// protection is the data encryption of the one I_T nexus. The standard has a set of parameters for each nexus
-// with local scope and one for all: a drive of more nexuses has as many of these.
+// protection is the data encryption of one I_T nexus; see nexusencryption.go for whose parameters are in use.
 type protection struct {
 	Encryption
 	key    Secret
@@ -82,11 +82,13 @@ type protection struct {
 	nonces nonces
 }
 
-// set makes parameters the current ones, with a key if they need one.
-func (p *protection) set(e Encryption, key []byte) error {
-	counter := p.KeyInstance + 1
+// set makes parameters the current ones, with a key if they need one. counter is the next of the drive.
+func (p *protection) set(e Encryption, key []byte, counter uint32) error {
 	p.forget()
 	if e.needsKey() {
+		if err := proc.GuardMemory(); err != nil {
+			return err
+		}
 		copy(p.key[:], key)
 		aead, err := p.key.cipher()
 		if err != nil {
@@ -108,50 +110,30 @@ func (p *protection) forget() {
 	p.aead, p.nonces = nil, nonces{}
 }
 
-// release is forget as an event in the drive: the key instance counter tells of it.
-func (p *protection) release() {
-	p.forget()
-	p.KeyInstance++
-}
-
-// demount is the cartridge leaving the heads (SSC-5: CKOD).
-func (p *protection) demount() {
-	if p.clearsOnDemount() {
-		p.release()
-	}
-}
-
-// lockBroken says whether a host that locked its nexus to a key is no longer with that key (SSC-5: LOCK).
-func (p *protection) lockBroken() bool { return p.Locked && p.LockedTo != p.KeyInstance }
-
 // powerOff is what is left after a power cycle: nothing.
 func (p *protection) powerOff() {
 	p.key.Clear()
 	*p = protection{}
 }
 
-// reservationLost is for the reservations of the drive: the nexus lost its own, or another host preempted it
-// (SSC-5: CKORL, CKORP).
-func (s *Server) reservationLost(preempted bool) {
-	p := &s.protect
-	if preempted && p.clearsOnPreempt() || !preempted && p.clearsOnReservation() {
-		p.release()
-	}
-}
-
 // resumeEncryption goes on with kept parameters and the key for them. A drive whose key was lost tells the host
 // that; an observer does without.
 func (s *Server) resumeEncryption(c Config) {
-	if c.State == nil || c.State.Dirty || !c.State.Encryption.valid() {
+	if c.State == nil || c.State.Dirty || !s.takeNexuses(c.State) {
 		return
 	}
-	s.protect.Encryption = c.State.Encryption.clone()
-	if s.protect.needsKey() && !s.protect.take(c.Keys) && !c.Observe {
-		s.protect.release()
+	lost := false
+	for _, p := range s.protections() {
+		if p.needsKey() && !p.take(c.Keys) && !c.Observe {
+			s.release(p)
+			lost = true
+		}
+	}
+	if lost {
 		s.attentions.Add(spc.EncryptionChangedByEvent)
 	}
 	if changed := c.State.Barcode != s.barcode; changed { // by hand, while nobody played the drive
-		s.protect.demount()
+		s.demountKeys()
 	}
 }
 
@@ -173,23 +155,28 @@ func (p *protection) take(keys []Secret) bool {
 func (s *Server) Keys() []Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.protect.aead == nil {
-		return nil
+	var keys []Secret
+	for _, p := range s.protections() {
+		if p.aead != nil {
+			keys = append(keys, p.key)
+		}
 	}
-	return []Secret{s.protect.key}
+	return keys
 }
 
 // ClearKeys overwrites the keys in the drive's memory, for the end of the process that plays it.
 func (s *Server) ClearKeys() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.protect.key.Clear()
-	s.protect.aead = nil
+	for _, p := range s.protections() {
+		p.key.Clear()
+		p.aead = nil
+	}
 }
 
 // refusesPlain says why encryption keeps a block that is not encrypted from being read; nil: nothing.
 func (s *Server) refusesPlain() *spc.Check {
-	if s.protect.DecryptionMode == modeDecrypt {
+	if s.encryption().DecryptionMode == modeDecrypt {
 		return spc.Refuse(scsi.DataProtect, spc.UnencryptedData)
 	}
 	return nil
@@ -197,7 +184,7 @@ func (s *Server) refusesPlain() *spc.Check {
 
 // refusesEnvelope is refusesPlain for a block in an envelope.
 func (s *Server) refusesEnvelope(e *envelope) *spc.Check {
-	p := &s.protect
+	p := s.encryption()
 	switch {
 	case !e.has(isEncrypted):
 		return s.refusesPlain()

@@ -130,9 +130,9 @@ func (s *Server) encryptionManagement() ([]byte, error) {
 
 // encryptionStatus is the Data Encryption Status page of the I_T nexus. It needs no key.
 func (s *Server) encryptionStatus() ([]byte, error) {
-	p := &s.protect.Encryption
+	p := &s.encryption().Encryption
 	b := make([]byte, 20)
-	b[0] = p.Scope<<5 | p.Scope
+	b[0] = s.nexusProtection(s.call.Nexus).Scope<<5 | p.Scope
 	b[1], b[2] = p.EncryptionMode, p.DecryptionMode
 	b[3] = algorithmIndex
 	binary.BigEndian.PutUint32(b[4:], p.KeyInstance)
@@ -211,10 +211,10 @@ func (s *Server) nextBlock() (e envelope, compression, encryption byte) {
 
 // encryptionOf goes by the check value of the key, which an observer has as well.
 func (s *Server) encryptionOf(e *envelope) byte {
-	switch {
+	switch p := s.encryption(); {
 	case !e.has(isEncrypted):
 		return blockIsPlain
-	case s.protect.DecryptionMode >= modeDecrypt && e.sameKey(s.protect.KeyCheck):
+	case p.DecryptionMode >= modeDecrypt && e.sameKey(p.KeyCheck):
 		return blockHasKey
 	}
 	return blockHasNoKey

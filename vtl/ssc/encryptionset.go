@@ -17,7 +17,7 @@ const (
 )
 
 // securityProtocolOut is SECURITY PROTOCOL OUT (SPC-5). The parameter list holds a key: it goes nowhere but
-// into s.protect.
+// into a protection.
 func (s *Server) securityProtocolOut(_ context.Context, c *spc.Call) error {
 	switch {
 	case c.CDB[1] != tapeEncryption:
@@ -40,7 +40,7 @@ func (s *Server) securityProtocolOut(_ context.Context, c *spc.Call) error {
 	if err := s.permitsSet(&next); err != nil {
 		return err
 	}
-	return s.protect.set(next, key)
+	return s.setEncryption(next, key)
 }
 
 // permitsSet checks what the state of the drive has to do with a set of parameters (SSC-5): CKOD needs a
@@ -49,16 +49,13 @@ func (s *Server) permitsSet(e *Encryption) error {
 	switch {
 	case e.clearsOnDemount() && !s.loaded:
 		return spc.BadParameter(5, 2)
-	case e.clearsOnPreempt() && !s.holdsReservation():
+	case e.clearsOnPreempt() && !s.reservations.HeldBy(s.call.Nexus):
 		return spc.BadParameter(5, 1)
-	case e.clearsOnReservation() && !s.holdsReservation():
+	case e.clearsOnReservation() && !s.reservations.HeldBy(s.call.Nexus):
 		return spc.BadParameter(5, 0)
 	}
 	return nil
 }
-
-// holdsReservation says whether the I_T nexus of the command holds a reservation.
-func (s *Server) holdsReservation() bool { return false }
 
 // decodeSet checks a Set Data Encryption page and gives the parameters in it. key is a part of p.
 func decodeSet(p []byte) (e Encryption, key []byte, err error) {

@@ -155,20 +155,6 @@ func TestLockedNexusDoesNotWriteWithoutItsKey(t *testing.T) {
 	}
 }
 
-func TestReservationsClearKeys(t *testing.T) {
-	for control, want := range map[byte][2]bool{0x00: {false, false}, 0x01: {true, false}, 0x02: {false, true}, 0x03: {true, true}} {
-		for i, preempted := range []bool{false, true} {
-			r := newRig(t, tapeOf("a"))
-			r.setKey(keyA)
-			r.s.protect.Control |= control
-			r.s.reservationLost(preempted)
-			if got := r.s.Keys() == nil; got != want[i] {
-				t.Errorf("control %02x, preempted %v: key cleared = %v, want %v", control, preempted, got, want[i])
-			}
-		}
-	}
-}
-
 // What is kept of a drive does not hold the key; with the key beside it the next process goes on, without it the
 // drive has lost it and says so.
 func TestStateHasNoKey(t *testing.T) {
@@ -248,7 +234,7 @@ func FuzzSetEncryption(f *testing.F) {
 			t.Fatalf("%+v with a key of %d bytes", e, len(key))
 		}
 		var p protection
-		if err := p.set(e, key); err != nil || !p.valid() {
+		if err := p.set(e, key, 1); err != nil || !p.valid() {
 			t.Fatalf("%+v is set: %v", p.Encryption, err)
 		}
 	})

@@ -84,7 +84,7 @@ func (s *Server) unload() error {
 	}
 	s.bookLoad()
 	s.loaded = false
-	s.protect.demount()
+	s.demountKeys()
 	s.thread()
 	return nil
 }

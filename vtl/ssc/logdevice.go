@@ -68,7 +68,7 @@ func (s *Server) activity() byte { return 0 }
 
 // newsFlags are VS, reserved, TDDEC, EPP, ESR, RRQST, INTFC, TAFC.
 func (s *Server) newsFlags() byte {
-	return flags(false, false, s.stats.NewDiagnostic, false, false, false, false, uint64(s.alerts) != s.stats.Seen)
+	return flags(false, false, s.stats.NewDiagnostic, s.holdsParameters(), false, false, false, uint64(s.alerts) != s.stats.Seen)
 }
 
 // alertResponse is the TapeAlert response log page (SSC-5): the flags as they are.

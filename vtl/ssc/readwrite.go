@@ -148,7 +148,7 @@ func (s *Server) write6(_ context.Context, c *spc.Call) error {
 	if k := s.refusesWrite(); k != nil {
 		return k
 	}
-	if s.protect.lockBroken() {
+	if s.lockBroken() {
 		return spc.Refuse(scsi.DataProtect, spc.KeyInstanceChanged)
 	}
 	data, err := c.Parameters(t.bytes())

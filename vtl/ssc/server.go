@@ -64,7 +64,10 @@ type Server struct {
 
 	reservations spc.Reservations
 	clock        spc.Clock
-	protect      protection // data encryption
+	protect      protection                // data encryption of the default nexus
+	guests       map[spc.Nexus]*protection // and of the others
+	sharer       *protection               // the one with scope ALL I_T NEXUS; nil: there is none
+	instances    uint32                    // the last key instance counter
 	codec        codec
 
 	cleaningFailed bool // the cartridge in the drive is to clean and could not

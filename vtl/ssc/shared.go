@@ -24,7 +24,9 @@ func (s *Server) shared() spc.Shared {
 	return spc.Shared{Attentions: &s.attentions, Reservations: &s.reservations, Clock: &s.clock}
 }
 
-func sharedCommands() []command { return spc.SharedCommands((*Server).shared, changes) }
+func sharedCommands() []command {
+	return watchReservations(spc.SharedCommands((*Server).shared, changes))
+}
 
 // profile is what SSC-5 says of the drive's commands in the presence of reservations, and how long they
 // take. The seconds are those of LTO drives: an ERASE of a whole tape, the media optimisation of LTO-9

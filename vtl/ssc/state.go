@@ -32,6 +32,9 @@ type State struct {
 	Encryption Encryption `json:"encryption"` // without the key: see Server.Keys
 	Statistics Statistics `json:"statistics"` // of this load
 
+	// Nexuses is what Encryption is, of all nexuses but the default one.
+	Nexuses map[spc.Nexus]Encryption `json:"encryption_of_nexuses"`
+
 	CleaningFailed bool `json:"cleaning_failed"` // the cartridge in the drive is to clean and could not
 }
 
@@ -55,6 +58,7 @@ func (s *Server) State() State {
 		Shared:      s.shared().State(),
 
 		Encryption: s.protect.clone(),
+		Nexuses:    s.cloneNexuses(),
 		Statistics: s.stats,
 
 		CleaningFailed: s.cleaningFailed,
@@ -71,7 +75,7 @@ func (s *Server) PowerOn() {
 
 func (s *Server) powerOn() {
 	s.modes.Reset()
-	s.protect.powerOff()
+	s.powerOffKeys()
 	s.prevent, s.held = false, false
 	s.blockLength, s.buffered = 0, true
 	s.traffic, s.cleaningFailed = Traffic{}, false
