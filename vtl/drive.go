@@ -171,7 +171,8 @@ func (d *Drive) closeTape() error {
 func (d *Drive) save(dirty bool) error {
 	state := d.server.State()
 	state.Dirty = dirty
-	state.Alerts &^= d.injected // they last as long as the fault does
+	state.Alerts &^= d.injected // they last as long as the fault does, and so does what follows from them
+	state.Statistics.Raised &^= d.injected
 	keys := d.store.keyFile(d.key.library, d.key.number)
 	if dirty {
 		err := writeVolatile(d.store.driveFile(d.key.library, d.key.number), state)
