@@ -141,6 +141,9 @@ func (inv *invocation) mayOverwrite(ctx context.Context, d *drive, m tape.Medium
 	if err != nil || found.Overwritable() {
 		return found, err
 	}
+	if m.WORM { // before the catalog forgets what the drive would not destroy
+		return found, errcode.New(errcode.TapeWORM, d.name, "cartridge %s can be written once only (WORM) and holds %s", cell(m.Barcode), found)
+	}
 	err = inv.confirmName(ctx, found.ConfirmName(m.Barcode), fmt.Sprintf("%s %s and destroy all data of the cartridge", what, found))
 	if errcode.Of(err) == errcode.ConfirmRequired {
 		err = found.Err(d.name, m.Barcode) // which says whose data it is

@@ -83,7 +83,7 @@ func runVTLTapeList(_ context.Context, inv *invocation) error {
 	for _, info := range tapes {
 		d := newTapeDoc(info)
 		doc.Tapes = append(doc.Tapes, d)
-		t.row(d.Barcode, d.Generation, d.Location, bytesText(d.UsedBytes), d.roomText(info), d.Written, d.WriteProtected)
+		t.row(d.Barcode, d.format(), d.Location, bytesText(d.UsedBytes), d.roomText(info), d.Written, d.WriteProtected)
 		if d.Problem != nil {
 			inv.warn("%s cannot be used: %s", d.Barcode, *d.Problem)
 		}
@@ -107,13 +107,21 @@ func (d vtlTapeDoc) kind() string {
 	if d.Cleaning {
 		return "cleaning cartridge"
 	}
-	return d.Generation + " tape"
+	return d.format() + " tape"
+}
+
+// format is the generation of the tape and whether it can be written once only.
+func (d vtlTapeDoc) format() string {
+	if d.WORM {
+		return d.Generation + " WORM"
+	}
+	return d.Generation
 }
 
 func vtlTapeAddCommand() *command {
 	return &command{
 		Name: "add", Summary: "add a blank tape to a virtual library",
-		Description: "Makes a blank tape and puts it into a slot or an I/O slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10. A barcode that begins with CLN is that of a cleaning cartridge, which every drive takes: CLN001L8, CLNU01CU.",
+		Description: "Makes a blank tape and puts it into a slot or an I/O slot. The last two characters of the barcode are its generation: L5 to L9, LA for LTO-10; LV to LZ are LTO-5 to LTO-9 tapes that can be written once only (WORM). A barcode that begins with CLN is that of a cleaning cartridge, which every drive takes: CLN001L8, CLNU01CU.",
 		Args:        []arg{libraryArg(), barcodeArg()},
 		Flags: []flag{
 			intFlag("slot", "N", "the slot; without it the first free one"),

@@ -38,7 +38,7 @@ func TestWriteFailures(t *testing.T) {
 		{"volume overflow", step{sense: "70 00 4d 00000003 0a 00000000 0002 00 000000"}, errcode.TapeFull, 2, []string{"write vtl01:0: volume overflow"}},
 		{"early warning with residue", step{sense: "f0 00 40 00000003 0a 00000000 0002 00 000000"}, errcode.TapeFull, 2, []string{"3 bytes"}},
 		{"write protected", step{sense: "70 00 07 00000000 0a 00000000 2700 00 000000"}, errcode.TapeWriteProtected, 0x2700, nil},
-		{"worm", step{sense: "70 00 07 00000000 0a 00000000 300c 00 000000"}, errcode.TapeWriteProtected, 0x300C, nil},
+		{"worm", step{sense: "70 00 07 00000000 0a 00000000 300c 00 000000"}, errcode.TapeWORM, 0x300C, nil},
 		{"security", step{sense: "70 00 07 00000000 0a 00000000 7400 00 000000"}, errcode.KeyNeeded, 0x7400, nil},
 		{"hardware", step{sense: "70 00 04 00000000 0a 00000000 4400 00 000000"}, errcode.DeviceError, 0x4400, []string{"internal target failure (4/44/00)"}},
 		{"aborted", step{sense: aborted}, errcode.DeviceError, 0x4700, nil},

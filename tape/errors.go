@@ -158,7 +158,10 @@ func notReadyCode(asc scsi.ASC) errcode.Code {
 }
 
 func dataProtectCode(asc scsi.ASC) errcode.Code {
-	if asc>>8 == scsi.ASCWriteProtected>>8 || asc == scsi.ASCWORMOverwrite {
+	if asc == scsi.ASCWORMOverwrite {
+		return errcode.TapeWORM
+	}
+	if asc>>8 == scsi.ASCWriteProtected>>8 {
 		return errcode.TapeWriteProtected
 	}
 	return securityCode(asc)

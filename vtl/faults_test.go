@@ -104,6 +104,9 @@ func TestInjectedAlertLastsAsLongAsTheFault(t *testing.T) {
 	if got := driveAlerts(d); got != alertBit(3) {
 		t.Errorf("%016X kept", got)
 	}
+	if got := d.(*Drive).server.State().Statistics.Raised; got&^alertBit(3) != 0 {
+		t.Errorf("%016X remembered: the drive would go on asking to be cleaned", got)
+	}
 	closeDevice(t, d)
 }
 

@@ -63,6 +63,7 @@ const (
 
 	TapeNotReady         Code = "tape_not_ready"
 	TapeWriteProtected   Code = "tape_write_protected"
+	TapeWORM             Code = "tape_worm"
 	TapeFull             Code = "tape_full"
 	TapeMediumError      Code = "tape_medium_error"
 	TapeBlockTooLarge    Code = "tape_block_too_large"
@@ -169,6 +170,7 @@ var table = []Entry{
 
 	{TapeNotReady, ExitBusy, "the drive is not ready", "wait, then try again"},
 	{TapeWriteProtected, ExitRefused, "the cartridge is write-protected; nothing was written", "move its write-protect switch, or use another cartridge"},
+	{TapeWORM, ExitRefused, "the cartridge can be written once only (WORM) and holds data; nothing was overwritten", "append to it with 'calypso lto write', or use another cartridge"},
 	{TapeFull, ExitNoSpace, "the end of the medium was reached", "go on with another cartridge"},
 	{TapeMediumError, ExitDevice, "the medium could not be read or written at this place", "clean the drive, try another drive, then copy what can be read and retire the cartridge"},
 	{TapeBlockTooLarge, ExitUsage, "the block size is larger than the drive allows", "use a smaller --block-size"},

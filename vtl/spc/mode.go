@@ -125,7 +125,7 @@ func (m *Modes) Sense(c *Call, h ModeHeader) error {
 		return Refuse(scsi.IllegalRequest, SavingNotSupported)
 	}
 	pages := m.collect(control, c.CDB[2]&0x3F, c.CDB[3])
-	if pages == nil {
+	if pages == nil && !headerOnly(c) {
 		return BadCDB(2, 5)
 	}
 	if c.Bit(1, 0x08) { // DBD
@@ -136,6 +136,11 @@ func (m *Modes) Sense(c *Call, h ModeHeader) error {
 	}
 	return c.Reply(h.encode10(pages), int(c.U16(7)))
 }
+
+// headerOnly says whether MODE SENSE asks for page 00h, which is the vendor's (SPC-5). Drives answer it
+// with the header and the block descriptor and no page: Linux' st driver reads density, block length and
+// write protection with it, and shows none of them when it is refused.
+func headerOnly(c *Call) bool { return c.CDB[2]&0x3F == 0 && c.CDB[3] == 0 }
 
 func (h ModeHeader) encode6(pages []byte) []byte {
 	b := []byte{0, h.MediumType, h.DeviceSpecific, byte(len(h.Descriptor))}

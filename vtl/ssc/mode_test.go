@@ -30,6 +30,10 @@ func TestModeSense(t *testing.T) {
 		{"6: configuration", "1A 00 10 00 FF 00", "1b 88 10 08 5e000000 00000000" + page10},
 		{"6: all", "1A 00 3F 00 FF 00", "b7 88 10 08 5e000000 00000000" + allPages},
 		{"6: all with subpages", "1A 00 3F FF FF 00", "f7 88 10 08 5e000000 00000000" + page01 + page02 + page0A + page0A01 + page0F + page10 + page1001 + page11 + page1A + page1C + page1D},
+		{"6: header, as Linux asks", "1A 00 00 00 0C 00", "0b 88 10 08 5e000000 00000000"},
+		{"6: header alone", "1A 08 00 00 FF 00", "03 88 10 00"},
+		{"6: changeable header", "1A 00 40 00 FF 00", "0b 88 10 08 00000000 00ffffff"},
+		{"10: header", "5A 00 00 00 00 00 00 00 FF 00", "000e 88 10 00 00 0008 5e000000 00000000"},
 		{"6: no block descriptor", "1A 08 0F 00 FF 00", "13 88 10 00" + page0F},
 		{"6: cut", "1A 00 3F 00 0C 00", "b7 88 10 08 5e000000 00000000"},
 		{"6: no room", "1A 00 3F 00 00 00", ""},
@@ -53,7 +57,7 @@ func TestModeSense(t *testing.T) {
 	}
 	r.want("1A 00 03 00 FF 00", "5/24/00 cdb[2].5")
 	r.want("1A 00 10 0F FF 00", "5/24/00 cdb[2].5")
-	r.want("1A 00 00 00 FF 00", "5/24/00 cdb[2].5")
+	r.want("1A 00 00 01 FF 00", "5/24/00 cdb[2].5")
 }
 
 func TestModeSenseHeader(t *testing.T) {
