@@ -90,7 +90,7 @@ func tapesText(lib *vtl.Library) string {
 	return fmt.Sprintf("tapes %s to %s", codes[0], codes[len(codes)-1])
 }
 
-// vtlLibraryDoc is a virtual library as it was made: `calypso vtl create|show --json`.
+// vtlLibraryDoc is a virtual library as it was made: `calypso vtl create --json`.
 type vtlLibraryDoc struct {
 	Library string        `json:"library"`
 	Serial  string        `json:"serial"`
@@ -163,7 +163,7 @@ func runVTLList(_ context.Context, inv *invocation) error {
 func vtlShowCommand() *command {
 	return &command{
 		Name: "show", Summary: "show how a virtual library is made",
-		Description: "Shows the drives, sizes and places of a virtual library. What is in its slots is shown by 'calypso library show', its tapes by 'calypso vtl tape list'.",
+		Description: "Shows the drives, sizes and places of a virtual library. What is in its slots is shown by 'calypso library show', its tapes by 'calypso vtl tape list', its injected faults by 'calypso vtl fault list'.",
 		Args:        []arg{libraryArg()},
 		Examples:    []example{{"calypso vtl show vtl01", "show it"}},
 		Exits:       []errcode.Exit{errcode.ExitNotFound},
@@ -171,15 +171,21 @@ func vtlShowCommand() *command {
 	}
 }
 
+// vtlShowDoc is `calypso vtl show --json`. Faults is null when they cannot be read.
+type vtlShowDoc struct {
+	vtlLibraryDoc
+	Faults *[]faultDoc `json:"faults"`
+}
+
 func runVTLShow(_ context.Context, inv *invocation) error {
 	lib, err := vtl.NewStore(inv.places).Get(inv.arg("LIBRARY"))
 	if err != nil {
 		return err
 	}
-	doc := newLibraryDoc(lib)
+	doc := vtlShowDoc{newLibraryDoc(lib), inv.faultsOf(vtl.NewStore(inv.places), lib.Name)}
 	return inv.emit(doc, func(p *page) {
 		p.pairs("library", doc.Library, "serial", doc.Serial, "media", doc.Media, "backing", doc.Backing,
-			"slots", doc.Slots, "I/O slots", doc.IOSlots, "tapes", len(doc.Tapes))
+			"slots", doc.Slots, "I/O slots", doc.IOSlots, "tapes", len(doc.Tapes), "faults", faultsText(doc.Faults))
 		t := newTable("drive", "serial", "generation", "barcode")
 		for _, d := range doc.Drives {
 			t.row(d.Name, d.Serial, d.Generation, d.Barcode)
