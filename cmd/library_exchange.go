@@ -47,13 +47,17 @@ func runLibraryExchange(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	from, err := source.find(v)
+	from, err := source.findFor(v, element{kind: tape.DriveBay, number: dev.number})
 	if err != nil {
 		return err
 	}
 	bay, err := v.Find(tape.DriveBay, dev.number)
 	if err != nil {
 		return err
+	}
+	if from.Address == bay.Address {
+		inv.alreadyThere(tape.Moved{Barcode: from.Barcode, From: from, To: bay})
+		return inv.emitMoves(c.library.Name, nil)
 	}
 	return inv.exchange(ctx, c, d, from, bay)
 }

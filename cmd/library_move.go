@@ -256,7 +256,7 @@ func (inv *invocation) transfer(ctx context.Context, c *changer, from, to elemen
 	if err != nil {
 		return tape.Moved{}, err
 	}
-	source, err := from.find(v)
+	source, err := from.findFor(v, to)
 	if err != nil {
 		return tape.Moved{}, err
 	}
@@ -308,9 +308,20 @@ func (p element) find(v tape.Inventory) (tape.Element, error) {
 	e, err := v.ByBarcode(p.barcode)
 	if err == nil && e.Kind == tape.DriveBay {
 		err = errcode.New(errcode.DriveFull, e.Barcode, "the cartridge is in %s", e).
-			WithHint("unload it, or name it as drive:%d", e.Number)
+			WithHint("unload it first, or name it to 'calypso library move' as drive:%d", e.Number)
 	}
 	return e, err
+}
+
+// findFor is find for a move to a place: a barcode may be in the drive that is to hold it, for that one
+// is locked.
+func (p element) findFor(v tape.Inventory, to element) (tape.Element, error) {
+	if p.barcode != "" && to.kind == tape.DriveBay && !to.home {
+		if e, err := v.ByBarcode(p.barcode); err == nil && e.Kind == to.kind && e.Number == to.number {
+			return e, nil
+		}
+	}
+	return p.find(v)
 }
 
 // target gives the element of a destination.

@@ -128,7 +128,7 @@ func runLTOAttrList(ctx context.Context, inv *invocation) (err error) {
 	defer closeInto(&err, d)
 	list, err := d.AttributesOf(ctx, partition)
 	if err != nil {
-		return withoutMAM(d, err)
+		return withoutPartition(d, partition, err)
 	}
 	doc := attrListDoc{Drive: d.name, Partition: int64(partition)}
 	if ids, err := d.SupportedAttributes(ctx); err == nil {
@@ -206,7 +206,7 @@ func runLTOAttrGet(ctx context.Context, inv *invocation) (err error) {
 	a, err := d.AttributeOf(ctx, partition, info.ID)
 	switch {
 	case err != nil:
-		return withoutMAM(d, err)
+		return withoutPartition(d, partition, err)
 	case a == nil:
 		return errcode.New(errcode.AttributeNotFound, d.name, "the cartridge memory has no attribute %s", inv.arg("ATTRIBUTE"))
 	}

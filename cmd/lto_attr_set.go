@@ -85,7 +85,7 @@ func (inv *invocation) writeAttribute(ctx context.Context, partition uint8, a ta
 	defer closeInto(&err, d)
 	was, err := d.AttributeOf(ctx, partition, a.ID)
 	if err != nil {
-		return withoutMAM(d, err)
+		return withoutPartition(d, partition, err)
 	}
 	doc := attrSetDoc{Drive: d.name, Partition: int64(partition), ID: fmt.Sprintf("%04X", a.ID)}
 	if was != nil {

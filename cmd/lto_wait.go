@@ -13,7 +13,7 @@ import (
 func ltoWaitReadyCommand() *command {
 	return ltoVerb(&command{
 		Name: "wait-ready", Summary: "wait until the drive is ready",
-		Description: "Asks the drive with TEST UNIT READY alone, which disturbs nothing, every second at first and every 30 seconds in the end, until it is ready. Without --timeout it waits for two and a half hours: an LTO-9 drive optimises a new cartridge for up to two hours at its first load, and shows how far it is. --timeout 0 looks once.\n\nThe exit status says how it ended: 0 ready; 11 not ready, but a cartridge or some patience would help; 14 the time is over; 16 the drive or the cartridge failed. Takes no lock.",
+		Description: "Asks the drive with TEST UNIT READY alone, which disturbs nothing, every second at first and every 30 seconds in the end, until it is ready. Without --timeout it waits for two and a half hours: an LTO-9 drive optimises a new cartridge for up to two hours at its first load, and shows how far it is. Here --timeout 0 does not mean never to give up: it looks once.\n\nThe exit status says how it ended: 0 ready; 11 not ready, but a cartridge or some patience would help; 14 the time is over; 16 the drive or the cartridge failed. Takes no lock.",
 		Examples: []example{
 			{"calypso lto wait-ready -f vtl01:0 && echo go", "wait, then go on"},
 			{"calypso lto wait-ready -f vtl01:0 --timeout 0 --json", "look once"},
@@ -51,11 +51,26 @@ func runLTOWaitReady(ctx context.Context, inv *invocation) error {
 	if err != nil && end.Outcome == tape.Retry && errcode.Of(err) != errcode.TapeNotReady {
 		return err // not a matter of the drive
 	}
-	return errors.Join(err, inv.emit(doc, func(p *page) {
+	return errors.Join(wantsCartridge(err, end), inv.emit(doc, func(p *page) {
 		if doc.Ready {
 			p.line("%s is ready", dev.name)
 		}
 	}))
+}
+
+// wantsCartridge gives the error of a drive that no waiting makes ready the advice that helps.
+func wantsCartridge(err error, end tape.Watched) error {
+	var known *errcode.Error
+	if end.Outcome != tape.Retry || !errors.As(err, &known) {
+		return err
+	}
+	switch end.Last.State {
+	case tape.Empty:
+		return known.WithHint("load one with 'calypso library load'")
+	case tape.NeedsLoad:
+		return known.WithHint("the cartridge was unloaded: put it away with 'calypso library unload', then load it again")
+	}
+	return err
 }
 
 func newWaitDoc(name string, end tape.Watched) waitDoc {

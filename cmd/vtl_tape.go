@@ -205,6 +205,9 @@ func runVTLTapeRemove(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := store.Removable(library, barcode); err != nil {
+		return err
+	}
 	if info.Written {
 		if err := inv.confirmName(ctx, barcode, fmt.Sprintf("destroy the %s on tape %s", bytesText(info.UsedBytes), barcode)); err != nil {
 			return err

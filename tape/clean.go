@@ -149,7 +149,7 @@ func (d *Drive) cleaningDone(ctx context.Context, r Readiness) (bool, error) {
 	case r.State == BecomingReady, r.Sense.ASC == scsi.ASCCleaningCartridge:
 		return false, nil
 	case r.Sense.ASC == scsi.ASCCleaningFailure && d.cleaningExpired(ctx):
-		return failed(errcode.CleaningExpired, "the drive refuses the cartridge: "+r.Sense.String())
+		return failed(errcode.CleaningExpired, "the cartridge is used up and the drive did not clean: "+r.Sense.String())
 	}
 	return failed(errcode.CleaningFailed, r.Sense.String())
 }

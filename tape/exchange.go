@@ -33,6 +33,10 @@ func (c *Changer) CheckExchange(from, at Element) error {
 			return c.placeError(e, "holds no cartridge", errcode.SlotEmpty, errcode.DriveEmpty).WithOp("exchange")
 		}
 	}
+	if from.Kind != DriveBay && !from.Accessible { // said before the drive is unloaded in vain
+		return errcode.New(errcode.DeviceBusy, c.Name, "the library cannot reach %s now, nothing was moved", from).WithOp("exchange").
+			WithHint("close the door of the library or of its I/O slots")
+	}
 	return nil
 }
 

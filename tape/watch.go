@@ -68,6 +68,9 @@ func (w Watch) Wait(ctx context.Context) (Watched, error) {
 		}
 		pause := min(pollPause(end.Waited), w.Limit-end.Waited)
 		if err := w.sleep(ctx, pause); err != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				end.Waited += pause // which is cut to the limit, and the deadline comes with its end
+			}
 			return w.failed(ctx, end, err)
 		}
 		end.Waited += pause

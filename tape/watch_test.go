@@ -99,7 +99,7 @@ func TestWatchEndsWithTheContext(t *testing.T) {
 	defer cancel()
 	end, err := l.watch(ReadyLimit).Wait(ctx)
 	wantCode(t, err, errcode.Timeout)
-	if end.Outcome != TimedOut || end.Last.State != BecomingReady {
+	if end.Outcome != TimedOut || end.Last.State != BecomingReady || end.Waited == 0 {
 		t.Errorf("%+v", end)
 	}
 	ctx, stop := context.WithCancel(t.Context())

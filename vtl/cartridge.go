@@ -229,6 +229,16 @@ func (s *Store) Protect(ctx context.Context, library, barcode string, on bool) e
 	return image.UpdateMeta(l.tapeDir(barcode), func(m *image.Meta) { m.WriteProtect = on })
 }
 
+// Removable says why a cartridge cannot be removed, as RemoveTape would: it is in a drive, or there is none.
+func (s *Store) Removable(library, barcode string) error {
+	l, err := s.Get(library)
+	if err != nil {
+		return err
+	}
+	_, err = l.outside(barcode)
+	return err
+}
+
 // outside finds a cartridge that is in no drive.
 func (l *Library) outside(barcode string) (*Cartridge, error) {
 	c, ok := l.Find(barcode)

@@ -196,6 +196,8 @@ func locked(r *Record, format string, args ...any) *errcode.Error {
 func (r *Record) notOpened(err error) error {
 	var none *age.NoIdentityMatchError
 	switch {
+	case r.Wrap == WrapPassphrase && errors.As(err, &none):
+		return locked(r, "the passphrase is wrong")
 	case errors.As(err, &none), errors.Is(err, age.ErrIncorrectIdentity):
 		return locked(r, "the identity is not one it is wrapped for")
 	case strings.Contains(err.Error(), "incorrect passphrase"): // age has no error value for it
