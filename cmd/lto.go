@@ -15,7 +15,7 @@ func ltoGroup() *command {
 		Commands: []*command{
 			ltoLabelCommand(), ltoWriteCommand(), ltoListCommand(), ltoReadCommand(), ltoVerifyCommand(), ltoScanCommand(),
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
-			ltoCleanCommand(),
+			ltoCleanCommand(), ltoListDrivesCommand(),
 			ltoAlertsCommand(), ltoHealthCommand(), ltoDensityCommand(),
 			ltoModeGroup(), ltoAttrGroup(), ltoEncryptGroup(), ltoWaitReadyCommand(),
 		},
@@ -209,7 +209,11 @@ func runLTOEject(ctx context.Context, inv *invocation) (err error) {
 			p.line("would unload %s from %s", cell(barcode), d.name)
 			return
 		}
-		p.line("unloaded %s in %s; 'calypso library unload %s --drive %d' puts it away", cell(barcode), d.name, d.library.Name, d.number)
+		next := ""
+		if d.library.Name != "" {
+			next = fmt.Sprintf("; 'calypso library unload %s --drive %d' puts it away", d.library.Name, d.number)
+		}
+		p.line("unloaded %s in %s%s", cell(barcode), d.name, next)
 	})
 }
 
