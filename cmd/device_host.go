@@ -24,10 +24,18 @@ var (
 	holdNode  = func(n sg.Node) (io.Closer, error) { return sg.OpenHold(n) }
 )
 
+// player plays the virtual devices of this run.
+func (inv *invocation) player() *vtl.Store {
+	if inv.played == nil {
+		inv.played = vtl.NewStore(inv.places)
+	}
+	return inv.played
+}
+
 // driveTransport opens the way to a drive: here it is decided whether that is the kernel or this process.
 // Unless it is only observed, a drive behind the kernel is kept from other programs.
 func (inv *invocation) driveTransport(ctx context.Context, d device, observe bool) (vtl.Device, error) {
-	store := vtl.NewStore(inv.places)
+	store := inv.player()
 	switch {
 	case d.node != nil:
 		return openHostDrive(ctx, d, observe)
@@ -39,7 +47,7 @@ func (inv *invocation) driveTransport(ctx context.Context, d device, observe boo
 
 // changerTransport is driveTransport for changers.
 func (inv *invocation) changerTransport(ctx context.Context, l *library, observe bool) (vtl.Device, error) {
-	store := vtl.NewStore(inv.places)
+	store := inv.player()
 	switch {
 	case l.throughKernel():
 		return openHostChanger(ctx, l)

@@ -32,13 +32,13 @@ type libraryListDoc struct {
 }
 
 type libraryLineDoc struct {
-	Name     string `json:"name"`
-	Kind     string `json:"kind"`
-	Serial   string `json:"serial"`
-	Drives   int    `json:"drives"`
-	Slots    *int   `json:"slots"` // null: the changer is not asked
-	IOSlots  *int   `json:"io_slots"`
-	Tapes    *int   `json:"tapes"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Serial  string `json:"serial"`
+	Drives  int    `json:"drives"`
+	Slots   *int   `json:"slots"` // null: the changer is not asked
+	IOSlots *int   `json:"io_slots"`
+	Tapes   *int   `json:"tapes"`
 }
 
 func libraryListCommand() *command {
