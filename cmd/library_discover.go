@@ -36,7 +36,7 @@ func libraryDiscoverCommand() *command {
 			{"calypso library discover", "what there is"},
 			{"calypso library discover --write --name msl", "remember the one library as msl"},
 		},
-		Exits:       []errcode.Exit{errcode.ExitNotFound, errcode.ExitDenied, errcode.ExitPartial, errcode.ExitUnsupported, errcode.ExitDevice},
+		Exits:       []errcode.Exit{errcode.ExitNotFound, errcode.ExitRefused, errcode.ExitUnsupported, errcode.ExitDevice},
 		MutatesWith: "write",
 		Run:         runLibraryDiscover,
 	}
