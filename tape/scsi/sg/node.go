@@ -140,5 +140,5 @@ func (n Node) Has(path string) bool {
 		return true
 	}
 	mode := strings.TrimRight(path, "alm")
-	return len(path)-len(mode) <= 1 && (mode == n.Tape || mode == n.NoRewind)
+	return mode != "" && len(path)-len(mode) <= 1 && (mode == n.Tape || mode == n.NoRewind)
 }
