@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"calypso/tape/scsi/sg"
 )
 
@@ -58,22 +60,14 @@ func discover(t *testing.T, state string, args ...string) discovered {
 	return d
 }
 
-// hold keeps a drive open as another program would, and gives the pid.
-func hold(t *testing.T, node string) int {
+// hold keeps a drive open as another program would, and gives what calypso is to say of it, and the end.
+func hold(t *testing.T, node string) (who string, end func()) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", "exec sleep 1000 <>"+node)
-	if err := cmd.Start(); err != nil {
+	fd, err := unix.Open(node, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	eventually(t, "the other program has the drive", func() bool {
-		link, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", cmd.Process.Pid))
-		return link == node
-	})
-	return cmd.Process.Pid
+	return fmt.Sprintf("held by pid %d (lab.test", os.Getpid()), func() { _ = unix.Close(fd) }
 }
 
 const tgtName = "iqn.2026-01.org.example:tgt"
@@ -168,13 +162,13 @@ func TestForeignTarget(t *testing.T) {
 	calypso(t, state, 0, "lto", "rewind", "-f", bays[0].Tape)
 
 	// A drive that another program has.
-	holder := hold(t, bays[1].Tape)
+	who, end := hold(t, bays[1].Tape)
 	_, errs = calypso(t, state, 11, "lto", "rewind", "-f", "tgt:1")
-	if !strings.Contains(errs, fmt.Sprintf("pid %d (sleep 1000)", holder)) {
+	if !strings.Contains(errs, who) {
 		t.Errorf("the refusal does not name who has the drive:\n%s", errs)
 	}
 	calypso(t, state, 0, "lto", "identify", "-f", "tgt:1") // looking disturbs nobody
-	_ = syscall.Kill(holder, syscall.SIGKILL)
+	end()
 
 	// A cartridge in a drive is unloaded before it is moved.
 	calypso(t, state, 0, "library", "unload", "tgt", "--drive", "0")
