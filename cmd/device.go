@@ -100,10 +100,19 @@ func (inv *invocation) located(d device) (device, error) {
 	}
 	node, err := nodeBySerial(sg.Tape, d.serial)
 	if err != nil {
-		return d, err
+		return d, absent(err, d.name, d.serial)
 	}
 	d.node = &node
 	return d, nil
+}
+
+// absent is the error for a device that is known by name and not found by its serial number.
+func absent(err error, name, serial string) error {
+	if errcode.Of(err) != errcode.DeviceNotFound {
+		return err
+	}
+	return errcode.New(errcode.DeviceNotFound, name, "no device of this host has serial number %s now", serial).
+		WithHint("check power, cable and, over iSCSI, the login; 'modprobe sg' if there is no /dev/sg node at all; 'calypso lto list-drives' shows what there is")
 }
 
 // drive is an open drive. Close releases it and gives its lock back.

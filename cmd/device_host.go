@@ -100,7 +100,7 @@ func openHostChanger(ctx context.Context, l *library) (vtl.Device, error) {
 	if node == nil {
 		n, err := nodeBySerial(sg.Changer, l.Serial)
 		if err != nil {
-			return nil, err
+			return nil, absent(err, l.Name, l.Serial)
 		}
 		node = &n
 	}
