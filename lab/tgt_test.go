@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -73,8 +72,8 @@ func hold(t *testing.T, node string) (who string, end func()) {
 const tgtName = "iqn.2026-01.org.example:tgt"
 
 // tgt starts a target with two tapes and a changer that is not ours, logs in to it over loopback and gives
-// the pid of its daemon. Its third bay holds no drive: tgt leaves the last 8 bytes out of every report.
-func tgt(t *testing.T) int {
+// the pids of its daemon. Its third bay holds no drive: tgt leaves the last 8 bytes out of every report.
+func tgt(t *testing.T) []string {
 	t.Helper()
 	for _, m := range []string{"sg", "st", "ch", "iscsi_tcp"} {
 		run(t, "modprobe", m)
@@ -115,13 +114,13 @@ func tgt(t *testing.T) int {
 	adm("--op bind --mode target --tid 1 -I ALL")
 	run(t, "iscsid")
 	run(t, "iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", "127.0.0.1")
-	run(t, "iscsiadm", "-m", "node", "-T", tgtName, "-o", "update", "-n", "node.session.timeo.replacement_timeout", "-v", "1")
-	login(t)
-	var pid int
-	if _, err := fmt.Sscan(run(t, "pidof", "-s", "tgtd"), &pid); err != nil {
-		t.Fatal(err)
+	for name, value := range map[string]string{ // nothing but the end of the target ends a command
+		"node.session.timeo.replacement_timeout": "1", "node.conn[0].timeo.noop_out_interval": "0", "node.conn[0].timeo.noop_out_timeout": "0",
+	} {
+		run(t, "iscsiadm", "-m", "node", "-T", tgtName, "-o", "update", "-n", name, "-v", value)
 	}
-	return pid
+	login(t)
+	return strings.Fields(run(t, "pidof", "tgtd")) // one of them keeps its log
 }
 
 // login logs in and waits for the nodes.
@@ -135,7 +134,7 @@ func login(t *testing.T) {
 }
 
 func TestForeignTarget(t *testing.T) {
-	pid, state := tgt(t), t.TempDir()
+	pids, state := tgt(t), t.TempDir()
 
 	out, _ := calypso(t, state, 0, "library", "discover")
 	fmt.Println(out)
@@ -176,7 +175,7 @@ func TestForeignTarget(t *testing.T) {
 		t.Errorf("bay 0 holds %s after the unload", got)
 	}
 	renumbered(t, state)
-	vanished(t, state, pid)
+	vanished(t, state, pids)
 }
 
 // renumbered logs in again, so that the nodes get other numbers; names stay.
@@ -205,27 +204,22 @@ func renumbered(t *testing.T, state string) {
 }
 
 // vanished takes the target away while a command waits for its answer.
-func vanished(t *testing.T, state string, pid int) {
+func vanished(t *testing.T, state string, pids []string) {
 	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan string)
+	node := discoverNode(t, "TGTDRV01")
+	run(t, "kill", append([]string{"-STOP"}, pids...)...)
+	done := make(chan string, 1)
 	cmd := exec.Command("calypso", "lto", "identify", "-f", "tgt:0")
 	cmd.Env = append(os.Environ(), "CALYPSO_STATE_DIR="+state)
 	go func() {
 		out, _ := cmd.CombinedOutput()
 		done <- string(out)
 	}()
-	node := discoverNode(t, "TGTDRV01")
 	eventually(t, "a command is on its way", func() bool {
-		b, _ := os.ReadFile("/sys/class/scsi_generic/" + filepath.Base(node) + "/device/iorequest_cnt")
-		done, _ := os.ReadFile("/sys/class/scsi_generic/" + filepath.Base(node) + "/device/iodone_cnt")
-		return string(b) != string(done)
+		dir := "/sys/class/scsi_generic/" + filepath.Base(node) + "/device/"
+		return read(t, dir+"iorequest_cnt") != read(t, dir+"iodone_cnt")
 	})
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	run(t, "kill", append([]string{"-KILL"}, pids...)...)
 	out := <-done
 	fmt.Print(out)
 	if got := cmd.ProcessState.ExitCode(); got != 14 || !strings.Contains(out, "answer lost") {
