@@ -12,23 +12,26 @@ import (
 	"calypso/sys/errcode"
 	"calypso/sys/lock"
 	"calypso/tape"
+	"calypso/tape/archive"
 	"calypso/tape/catalog"
 	"calypso/tape/scsi"
+	"calypso/tape/scsi/sg"
 	"calypso/vtl"
 )
 
 // driveFlag names the drive a verb works on.
 func driveFlag() flag {
-	return stringFlag("drive", "DEVICE", "the drive: LIBRARY:N or its serial number; default $TAPE, then the configured drive").
+	return stringFlag("drive", "DEVICE", "the drive: LIBRARY:N, a node or its serial number; default $TAPE, then the configured drive").
 		Short("f").Env("TAPE").Setting("drive")
 }
 
-// device is a drive of a library as a name led to it.
+// device is a drive as a name led to it.
 type device struct {
-	name    string // "vtl01:0"
-	library *vtl.Library
-	number  int
+	name    string   // "vtl01:0"; the node or serial number of a drive that is in no library
+	library *library // the zero library when none is known
+	number  int      // of the drive in the library
 	serial  string
+	node    *sg.Node // where the kernel has it; nil: this process plays it
 }
 
 func (d device) lockName() string { return "drive-" + d.serial }
@@ -39,55 +42,77 @@ func (inv *invocation) findDrive() (device, error) {
 	if name == "" {
 		return device{}, usageErrorf("no drive was named").WithHint("name it with -f LIBRARY:N, with $TAPE, or with 'drive:' in the configuration file")
 	}
-	store := vtl.NewStore(inv.places)
 	if library, number, ok := cutDriveName(name); ok {
-		return libraryDrive(store, name, library, number)
+		return inv.libraryDrive(name, library, number)
 	}
 	if library, number, ok := strings.Cut(name, ":"); ok && !strings.HasPrefix(name, "/") {
 		return device{}, usageErrorf("%q is no drive: %q is not the number of one of %s, in decimal from 0", name, number, library)
 	}
 	if strings.HasPrefix(name, "/") {
-		return device{}, errcode.New(errcode.DeviceUnsupported, name, "this version drives the drives of virtual libraries only").
-			WithHint("name it as LIBRARY:N, e.g. vtl01:0")
+		return inv.driveByPath(name)
 	}
-	return driveBySerial(store, name)
+	return inv.driveBySerial(name)
 }
 
 // cutDriveName splits LIBRARY:N; N is decimal without leading zeros.
 func cutDriveName(name string) (library string, number int64, ok bool) {
 	i := strings.LastIndexByte(name, ':')
-	if i <= 0 {
+	if i <= 0 || name[0] == '/' {
 		return "", 0, false
 	}
 	number, err := parseInt(name[i+1:])
 	return name[:i], number, err == nil && number >= 0
 }
 
-func libraryDrive(store *vtl.Store, name, library string, number int64) (device, error) {
-	lib, err := store.Get(library)
+func (inv *invocation) libraryDrive(name, library string, number int64) (device, error) {
+	lib, err := inv.findLibrary(library)
 	if err != nil {
 		return device{}, err
 	}
-	if number >= int64(len(lib.Drives)) {
-		return device{}, errcode.New(errcode.DriveNotFound, name, "library %s has %s, from 0 on", library, counted(len(lib.Drives), "drive"))
+	serial, err := lib.driveSerial(name, number)
+	if err != nil {
+		return device{}, err
 	}
-	return device{name, lib, int(number), lib.Drives[number].Serial}, nil
+	return inv.located(device{name: name, library: lib, number: int(number), serial: serial})
 }
 
-func driveBySerial(store *vtl.Store, serial string) (device, error) {
-	libraries, err := store.List()
+func (inv *invocation) driveBySerial(serial string) (device, error) {
+	libraries, err := inv.libraries()
 	if err != nil {
 		return device{}, err
 	}
 	for _, lib := range libraries {
-		for n, d := range lib.Drives {
-			if d.Serial == serial {
-				return device{fmt.Sprintf("%s:%d", lib.Name, n), lib, n, serial}, nil
-			}
+		if n := lib.bayOf(serial); n >= 0 {
+			return inv.located(device{name: fmt.Sprintf("%s:%d", lib.Name, n), library: lib, number: n, serial: serial})
 		}
 	}
-	return device{}, errcode.New(errcode.DeviceNotFound, serial, "no drive has this name or serial number").
-		WithHint("name it as LIBRARY:N; 'calypso library list' shows the libraries")
+	node, err := nodeBySerial(sg.Tape, serial)
+	if err != nil {
+		return device{}, err
+	}
+	return device{name: serial, library: &library{}, serial: serial, node: &node}, nil
+}
+
+// located finds the node of a drive that is reached through the kernel.
+func (inv *invocation) located(d device) (device, error) {
+	if !d.library.throughKernel() {
+		return d, nil
+	}
+	node, err := nodeBySerial(sg.Tape, d.serial)
+	if err != nil {
+		return d, absent(err, d.name, d.serial)
+	}
+	d.node = &node
+	return d, nil
+}
+
+// absent is the error for a device that is known by name and not found by its serial number.
+func absent(err error, name, serial string) error {
+	if errcode.Of(err) != errcode.DeviceNotFound {
+		return err
+	}
+	return errcode.New(errcode.DeviceNotFound, name, "no device of this host has serial number %s now", serial).
+		WithHint("check power, cable and, over iSCSI, the login; 'modprobe sg' if there is no /dev/sg node at all; 'calypso lto list-drives' shows what there is")
 }
 
 // drive is an open drive. Close releases it and gives its lock back.
@@ -132,13 +157,21 @@ func (inv *invocation) openDrive(ctx context.Context) (*drive, error) {
 		return nil, err
 	}
 	d := &drive{device: dev, closers: []func() error{held.Release}}
-	transport, err := vtl.NewStore(inv.places).OpenDrive(ctx, dev.library.Name, dev.number)
-	if err != nil {
+	if err := inv.takeDrive(ctx, d); err != nil {
 		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// takeDrive opens a drive whose lock is held, for use.
+func (inv *invocation) takeDrive(ctx context.Context, d *drive) error {
+	transport, err := inv.driveTransport(ctx, d.device, false)
+	if err != nil {
+		return err
 	}
 	inv.warnOf(transport)
 	d.attach(transport)
-	return d, nil
+	return nil
 }
 
 // observeDrive opens the drive without its lock and without leaving a trace: for verbs that only
@@ -153,7 +186,7 @@ func (inv *invocation) observeDrive(ctx context.Context) (d *drive, holder *lock
 	if holder, err = lock.Peek(inv.places.RunDir, dev.lockName()); err != nil {
 		return nil, nil, err
 	}
-	transport, err := vtl.NewStore(inv.places).ObserveDrive(ctx, dev.library.Name, dev.number)
+	transport, err := inv.driveTransport(ctx, dev, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,6 +203,18 @@ func (d *drive) attach(t vtl.Device) {
 	d.Drive.Name = d.name
 	d.closers = append(d.closers, t.Close)
 }
+
+// Medium is what is known of the cartridge: what its memory does not tell the library may.
+func (d *drive) Medium(ctx context.Context) (tape.Medium, error) {
+	m, err := d.Drive.Medium(ctx)
+	if err == nil && m.Barcode == "" && d.node != nil {
+		m.Barcode = d.library.LoadedIn(d.number)
+	}
+	return m, err
+}
+
+// watermarks say when the drive runs. One that is played by this process never stops its tape.
+func (d *drive) watermarks() archive.Watermarks { return archive.Watermarks{Off: d.node == nil} }
 
 // loadedDrive is openDrive for verbs that need a cartridge which is ready.
 func (inv *invocation) loadedDrive(ctx context.Context) (*drive, tape.Medium, error) {
@@ -212,7 +257,7 @@ func closeInto(err *error, c io.Closer) {
 // changer is an open changer with its lock, and those of the drives it will touch.
 type changer struct {
 	*tape.Changer
-	library *vtl.Library
+	library *library
 	closers
 	pretended *tape.Inventory // of a dry run
 }
@@ -220,49 +265,49 @@ type changer struct {
 // openChanger takes the lock of the changer, then those of the drives, in the order that all
 // commands keep, and opens the changer.
 func (inv *invocation) openChanger(ctx context.Context, name string, drives ...int) (*changer, error) {
-	lib, err := vtl.NewStore(inv.places).Get(name)
+	lib, err := inv.findLibrary(name)
 	if err != nil {
 		return nil, err
 	}
-	c := &changer{library: lib}
+	if err := lib.mayMove(); err != nil {
+		return nil, err
+	}
 	names := []string{"changer-" + lib.Serial}
 	for _, n := range drives {
-		if n >= 0 && n < len(lib.Drives) { // the changer refuses the others by name
-			names = append(names, device{serial: lib.Drives[n].Serial}.lockName())
+		if serial, err := lib.driveSerial(name, int64(n)); err == nil { // the changer refuses the others by name
+			names = append(names, device{serial: serial}.lockName())
 		}
 	}
 	held, err := inv.lockAll(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
-	c.closers = append(c.closers, held.Close)
-	transport, err := vtl.NewStore(inv.places).OpenChanger(ctx, name)
-	if err != nil {
+	c := &changer{library: lib, closers: closers{held.Close}}
+	if err := inv.takeChanger(ctx, c, false); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	c.attach(transport)
 	return c, nil
 }
 
 // observeChanger opens the changer without a lock, to look.
 func (inv *invocation) observeChanger(ctx context.Context, name string) (*changer, error) {
-	lib, err := vtl.NewStore(inv.places).Get(name)
-	if err != nil {
-		return nil, err
-	}
-	transport, err := vtl.NewStore(inv.places).ObserveChanger(ctx, name)
+	lib, err := inv.findLibrary(name)
 	if err != nil {
 		return nil, err
 	}
 	c := &changer{library: lib}
-	c.attach(transport)
-	return c, nil
+	return c, inv.takeChanger(ctx, c, true)
 }
 
-func (c *changer) attach(t vtl.Device) {
+func (inv *invocation) takeChanger(ctx context.Context, c *changer, observe bool) error {
+	t, err := inv.changerTransport(ctx, c.library, observe)
+	if err != nil {
+		return err
+	}
 	c.Changer = tape.NewChanger(t)
 	c.Changer.Name = c.library.Name
 	c.closers = append(c.closers, t.Close)
+	return nil
 }
 
 // catalog is what is known of the cartridges.

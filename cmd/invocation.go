@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"calypso/sys/place"
+	"calypso/vtl"
 )
 
 // invocation is one run of one verb: what the user asked for and the ways to answer.
@@ -27,6 +28,7 @@ type invocation struct {
 	quiet   bool
 	verbose bool
 
+	played *vtl.Store               // plays virtual devices; a robot must find the drives that are open
 	schema string                   // of the document, when not that of the verb
 	answer []byte                   // rendered by emit, written when the verb has ended
 	bar    atomic.Pointer[progress] // drawn at present, if any

@@ -8,7 +8,6 @@ import (
 
 	"calypso/sys/errcode"
 	"calypso/tape"
-	"calypso/vtl"
 )
 
 func libraryGroup() *command {
@@ -18,7 +17,7 @@ func libraryGroup() *command {
 		Commands: []*command{
 			libraryListCommand(), libraryShowCommand(), libraryInventoryCommand(), libraryLoadCommand(),
 			libraryUnloadCommand(), libraryMoveCommand(), libraryImportCommand(), libraryExportCommand(),
-			libraryExchangeCommand(),
+			libraryExchangeCommand(), libraryDiscoverCommand(),
 		},
 	}
 }
@@ -33,14 +32,13 @@ type libraryListDoc struct {
 }
 
 type libraryLineDoc struct {
-	Name     string `json:"name"`
-	Kind     string `json:"kind"`
-	Serial   string `json:"serial"`
-	Drives   int    `json:"drives"`
-	Slots    int    `json:"slots"`
-	IOSlots  int    `json:"io_slots"`
-	Tapes    int    `json:"tapes"`
-	ReadOnly bool   `json:"-"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Serial  string `json:"serial"`
+	Drives  int    `json:"drives"`
+	Slots   *int   `json:"slots"` // null: the changer is not asked
+	IOSlots *int   `json:"io_slots"`
+	Tapes   *int   `json:"tapes"`
 }
 
 func libraryListCommand() *command {
@@ -53,14 +51,14 @@ func libraryListCommand() *command {
 }
 
 func runLibraryList(_ context.Context, inv *invocation) error {
-	libraries, err := vtl.NewStore(inv.places).List()
+	libraries, err := inv.libraries()
 	if err != nil {
 		return err
 	}
 	var doc libraryListDoc
 	t := newTable("name", "kind", "serial", ">drives", ">slots", ">io slots", ">tapes")
 	for _, lib := range libraries {
-		l := libraryLineDoc{Name: lib.Name, Kind: "virtual", Serial: lib.Serial, Drives: len(lib.Drives), Slots: lib.Slots, IOSlots: lib.IOSlots, Tapes: lib.TapeCount()}
+		l := lib.line()
 		doc.Libraries = append(doc.Libraries, l)
 		t.row(l.Name, l.Kind, l.Serial, l.Drives, l.Slots, l.IOSlots, l.Tapes)
 	}

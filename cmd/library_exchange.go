@@ -6,7 +6,6 @@ import (
 
 	"calypso/sys/errcode"
 	"calypso/tape"
-	"calypso/vtl"
 )
 
 func libraryExchangeCommand() *command {
@@ -29,12 +28,15 @@ func runLibraryExchange(ctx context.Context, inv *invocation) (err error) {
 	if source.kind == tape.DriveBay && source.barcode == "" {
 		return usageErrorf("%q is no place for an exchange: want slot:N, io:N or a barcode", inv.arg("SOURCE"))
 	}
-	lib, err := vtl.NewStore(inv.places).Get(inv.arg("LIBRARY"))
+	lib, err := inv.findLibrary(inv.arg("LIBRARY"))
 	if err != nil {
 		return err
 	}
 	number := inv.integer("drive")
-	dev, err := libraryDrive(vtl.NewStore(inv.places), lib.Name, lib.Name, max(number, 0))
+	dev, err := inv.libraryDrive(driveName(lib.Name, int(number)), lib.Name, max(number, 0))
+	if code := errcode.Of(err); err != nil && code != errcode.DriveNotFound {
+		return err
+	}
 	if err != nil || number < 0 {
 		return errcode.New(errcode.DriveNotFound, lib.Name, "the library has no drive %d", number)
 	}

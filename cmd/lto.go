@@ -11,11 +11,11 @@ import (
 func ltoGroup() *command {
 	return &command{
 		Name: "lto", Summary: "label, write, read and verify tapes",
-		Description: "These verbs work on the cartridge in a drive. -f names the drive: LIBRARY:N, e.g. vtl01:0, or its serial number; without it $TAPE is used, then the configured drive.\n\nA tape begins with its label, tape file 0. Each archive is one tape file, followed by its manifest, which is another. --file N always means the tape file that 'mt fsf N' reaches from the beginning. Only a blank tape is ever overwritten without being named.",
+		Description: "These verbs work on the cartridge in a drive. -f names the drive: LIBRARY:N, e.g. vtl01:0, its serial number, or a node such as /dev/nst0, /dev/sg3 or a link of /dev/tape/by-id; 'calypso lto list-drives' shows them. Without it $TAPE is used, then the configured drive.\n\nA tape begins with its label, tape file 0. Each archive is one tape file, followed by its manifest, which is another. --file N always means the tape file that 'mt fsf N' reaches from the beginning. Only a blank tape is ever overwritten without being named.",
 		Commands: []*command{
 			ltoLabelCommand(), ltoWriteCommand(), ltoListCommand(), ltoReadCommand(), ltoVerifyCommand(), ltoScanCommand(),
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
-			ltoCleanCommand(),
+			ltoCleanCommand(), ltoListDrivesCommand(),
 			ltoAlertsCommand(), ltoHealthCommand(), ltoDensityCommand(),
 			ltoModeGroup(), ltoAttrGroup(), ltoEncryptGroup(), ltoWaitReadyCommand(),
 		},
@@ -209,7 +209,11 @@ func runLTOEject(ctx context.Context, inv *invocation) (err error) {
 			p.line("would unload %s from %s", cell(barcode), d.name)
 			return
 		}
-		p.line("unloaded %s in %s; 'calypso library unload %s --drive %d' puts it away", cell(barcode), d.name, d.library.Name, d.number)
+		next := ""
+		if d.library.Name != "" {
+			next = fmt.Sprintf("; 'calypso library unload %s --drive %d' puts it away", d.library.Name, d.number)
+		}
+		p.line("unloaded %s in %s%s", cell(barcode), d.name, next)
 	})
 }
 

@@ -11,7 +11,6 @@ import (
 	"calypso/sys/place"
 	"calypso/tape"
 	"calypso/tape/scsi"
-	"calypso/vtl"
 )
 
 // alerting is a drive that has flags in page 12h and clears them by page 2Eh.
@@ -45,7 +44,7 @@ func alertRig(t *testing.T) (*invocation, *drive, *alerting) {
 	dir := t.TempDir()
 	inv := &invocation{places: place.Places{StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run")}}
 	a := &alerting{flags: scsi.NewAlertFlags(4, 20)}
-	return inv, &drive{Drive: tape.NewDrive(a), device: device{name: "vtl01:0", serial: "S1", library: &vtl.Library{}}}, a
+	return inv, &drive{Drive: tape.NewDrive(a), device: device{name: "vtl01:0", serial: "S1", library: &library{}}}, a
 }
 
 // look asks once and gives what the history holds afterwards, as "+4 +20 -4".

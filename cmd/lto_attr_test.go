@@ -5,12 +5,11 @@ import (
 
 	"calypso/sys/errcode"
 	"calypso/tape/scsi"
-	"calypso/vtl"
 )
 
 // No virtual drive is without cartridge memories, so the refusal of one that is comes from here.
 func TestWithoutMAM(t *testing.T) {
-	d := &drive{device: device{name: "vtl01:0", library: &vtl.Library{}}}
+	d := &drive{device: device{name: "vtl01:0", library: &library{}}}
 	refusal := func(key scsi.SenseKey, asc scsi.ASC) error {
 		return &scsi.SenseError{CDB: []byte{0x8C}, Sense: scsi.Sense{Key: key, ASC: asc}}
 	}

@@ -10,7 +10,6 @@ import (
 	"calypso/sys/errcode"
 	"calypso/tape"
 	"calypso/tape/cleaning"
-	"calypso/vtl"
 )
 
 func ltoCleanCommand() *command {
@@ -93,15 +92,13 @@ func (inv *invocation) inLibrary(dev device) (device, error) {
 	if name == "" || name == dev.library.Name {
 		return dev, nil
 	}
-	lib, err := vtl.NewStore(inv.places).Get(name)
+	lib, err := inv.findLibrary(name)
 	if err != nil {
 		return dev, err
 	}
-	for n, drive := range lib.Drives {
-		if drive.Serial == dev.serial {
-			dev.library, dev.number = lib, n
-			return dev, nil
-		}
+	if n := lib.bayOf(dev.serial); n >= 0 {
+		dev.library, dev.number = lib, n
+		return dev, nil
 	}
 	return dev, errcode.New(errcode.DriveNotFound, name, "drive %s is not in this library", dev.name)
 }
@@ -109,23 +106,25 @@ func (inv *invocation) inLibrary(dev device) (device, error) {
 // openChangerWith opens the changer of a drive and the drive, so that a cartridge can be moved between
 // them while both are open. Closing the changer closes both.
 func (inv *invocation) openChangerWith(ctx context.Context, dev device) (*changer, *drive, error) {
+	if dev.library.Name == "" {
+		return nil, nil, errcode.New(errcode.LibraryNotFound, dev.name, "the drive is in no library that is known").
+			WithHint("'calypso library discover --write' makes its library known")
+	}
+	if err := dev.library.mayMove(); err != nil {
+		return nil, nil, err
+	}
 	held, err := inv.lockAll(ctx, "changer-"+dev.library.Serial, dev.lockName())
 	if err != nil {
 		return nil, nil, err
 	}
 	c := &changer{library: dev.library, closers: closers{held.Close}}
 	d := &drive{device: dev}
-	store := vtl.NewStore(inv.places)
-	robot, err := store.OpenChanger(ctx, dev.library.Name)
-	if err != nil {
+	if err := inv.takeChanger(ctx, c, false); err != nil {
 		return nil, nil, errors.Join(err, c.Close())
 	}
-	c.attach(robot)
-	transport, err := store.OpenDrive(ctx, dev.library.Name, dev.number)
-	if err != nil {
+	if err := inv.takeDrive(ctx, d); err != nil {
 		return nil, nil, errors.Join(err, c.Close())
 	}
-	d.attach(transport)
 	c.closers = append(c.closers, d.Close)
 	return c, d, nil
 }

@@ -7,11 +7,10 @@ import (
 	"calypso/tape"
 	"calypso/tape/health"
 	"calypso/tape/scsi"
-	"calypso/vtl"
 )
 
 func healthDocOf(f health.Facts) *healthDoc {
-	return newHealthDoc(device{name: "vtl01:0", library: &vtl.Library{}, serial: "S1"}, f)
+	return newHealthDoc(device{name: "vtl01:0", library: &library{}, serial: "S1"}, f)
 }
 
 func figure[T any](v T) *T { return &v }

@@ -261,7 +261,7 @@ func (t *openedArchive) findOnTape(ctx context.Context, name string) error {
 
 // options are those that read and verify share.
 func (t *openedArchive) options(bar *progress, phase string) archive.ReadOptions {
-	o := archive.ReadOptions{BufferBytes: t.inv.size("buffer"), Watermarks: archive.Watermarks{Off: true}, MemberSpool: t.inv.places.StateDir,
+	o := archive.ReadOptions{BufferBytes: t.inv.size("buffer"), Watermarks: t.drive.watermarks(), MemberSpool: t.inv.places.StateDir,
 		Progress: archiveProgress(bar, phase)}
 	if t.hasMemberList() {
 		o.MemberList = func() (io.ReadCloser, error) { return t.store.OpenMembers(t.entry) }

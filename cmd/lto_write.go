@@ -274,7 +274,7 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 	res, err := archive.Write(ctx, w.drive, src, archive.WriteOptions{
 		Volume: w.label.Volume, UUID: w.label.UUID, Barcode: w.medium.Barcode, Host: hostName(), Software: software(),
 		KeyID: w.key.id(), KnownEnd: w.lastEnd, BeforeWrite: func(ctx context.Context) error { return w.key.set(ctx, w.drive) },
-		EndRoom: w.endRoom(), BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: archive.Watermarks{Off: true},
+		EndRoom: w.endRoom(), BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: w.drive.watermarks(),
 		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
 			w.began = true

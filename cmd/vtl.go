@@ -64,6 +64,9 @@ func runVTLCreate(ctx context.Context, inv *invocation) error {
 		}
 		spec.StartNumber = int(inv.integer("start"))
 	}
+	if _, err := inv.hardware().Get(spec.Name); err == nil {
+		return errcode.New(errcode.LibraryExists, spec.Name, "a library of the host has this name")
+	}
 	lib, err := vtl.NewStore(inv.places).Create(ctx, spec)
 	if err != nil {
 		return err

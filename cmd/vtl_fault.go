@@ -243,7 +243,10 @@ func (inv *invocation) faultLibraries(store *vtl.Store) (names []string, drive i
 	if target := inv.arg("TARGET"); target != "" {
 		library, drive := faultTarget(target)
 		if drive >= 0 {
-			_, err = libraryDrive(store, target, library, int64(drive))
+			lib, libErr := store.Get(library)
+			if err = libErr; err == nil {
+				_, err = inv.virtualLibrary(lib).driveSerial(target, int64(drive))
+			}
 		}
 		return []string{library}, drive, err
 	}

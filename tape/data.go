@@ -138,6 +138,7 @@ func (d *Drive) Read(ctx context.Context, buf []byte) (n int, err error) {
 	if err := d.ready(ctx, op); err != nil {
 		return 0, err
 	}
+	buf = buf[:min(len(buf), d.carried())]
 	cdb := scsi.Read6(false, false, uint32(len(buf)))
 	n, err = d.send(ctx, cdb[:], nil, buf)
 	if err != nil {

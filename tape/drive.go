@@ -56,8 +56,18 @@ func (d *Drive) readLimits(ctx context.Context) error {
 	if limits.Max == 0 || limits.Max > maxTransfer {
 		limits.Max = maxTransfer
 	}
+	limits.Max = min(limits.Max, d.carried())
 	d.limits, d.limitsKnown = limits, true
 	return nil
+}
+
+// carried is the most bytes that one command carries on the way to the drive: a host adapter may do with
+// less than the drive.
+func (d *Drive) carried() int {
+	if t, ok := d.t.(interface{ MaxTransfer() int }); ok && t.MaxTransfer() > 0 {
+		return min(maxTransfer, t.MaxTransfer())
+	}
+	return maxTransfer
 }
 
 // garbled is the error of an answer that cannot be decoded.

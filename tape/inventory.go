@@ -164,5 +164,8 @@ func (c *Changer) readElements(ctx context.Context, q scsi.ElementQuery) ([]scsi
 	if err != nil {
 		return nil, c.garbled(op, err)
 	}
+	if len(r.Elements) == 0 && r.Cut != nil { // asked for again, it is no more whole
+		return []scsi.ElementStatus{*r.Cut}, nil
+	}
 	return r.Elements, nil
 }

@@ -116,6 +116,9 @@ const (
 	CleaningFailed    Code = "cleaning_failed"
 	FaultNotFound     Code = "fault_not_found"
 	ReservedElsewhere Code = "device_reserved"
+
+	DeviceAmbiguous      Code = "device_ambiguous"
+	LibraryNotRemembered Code = "library_not_remembered"
 )
 
 var table = []Entry{
@@ -223,6 +226,9 @@ var table = []Entry{
 	{CleaningFailed, ExitDevice, "the drive was not cleaned", "look at the drive and its alerts; try another cleaning cartridge"},
 	{FaultNotFound, ExitNotFound, "no such fault is injected", "see 'calypso vtl fault list'"},
 	{ReservedElsewhere, ExitBusy, "another host has reserved the device", "wait until it releases it"},
+
+	{DeviceAmbiguous, ExitRefused, "several devices have this serial number, so none of them is commanded; nothing was touched", "name the drive by its node; a drive that is reached over two paths wants one of them removed"},
+	{LibraryNotRemembered, ExitRefused, "cartridges are moved only in libraries that were made known; nothing was touched", "'calypso library discover --write' makes a library known"},
 }
 
 // All lists every entry, in the order of the table.

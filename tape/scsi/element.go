@@ -24,11 +24,14 @@ type ElementStatus struct {
 }
 
 // ElementReport is decoded READ ELEMENT STATUS data. Reported is the number of elements that the
-// device says it has in the range; fewer in Elements means that the answer was cut.
+// device says it has in the range; fewer in Elements means that the answer was cut. Cut is a last element
+// of which only a part came: fields that were not whole are not set, for half a serial number is that of
+// another drive. It is better asked for again; tgt, though, cuts the last 8 bytes of every answer.
 type ElementReport struct {
 	First    uint16
 	Reported int
 	Elements []ElementStatus
+	Cut      *ElementStatus
 }
 
 // ParseElementStatus decodes READ ELEMENT STATUS. The length of a descriptor is what its page says,
@@ -41,29 +44,55 @@ func ParseElementStatus(data []byte) (ElementReport, error) {
 	body := extent(data, 8, uint64(uint24(data[5:])))[8:]
 	for len(body) >= 8 {
 		page := extent(body, 8, uint64(uint24(body[5:])))
-		r.Elements = appendElements(r.Elements, page)
+		r.add(page)
 		body = body[len(page):]
 	}
 	return r, nil
 }
 
-// appendElements decodes the whole descriptors of one status page.
-func appendElements(list []ElementStatus, page []byte) []ElementStatus {
+// add decodes the descriptors of one status page.
+func (r *ElementReport) add(page []byte) {
 	length := int(uint16At(page, 2))
 	if length < 12 { // no room for the fields that every descriptor has; 0 would never end
-		return list
+		return
 	}
 	layout := elementLayout{Type: ElementType(page[0] & 0x0F), primary: page[1]&0x80 != 0, alternate: page[1]&0x40 != 0}
-	for body := page[8:]; len(body) >= length; body = body[length:] {
-		list = append(list, layout.decode(body[:length]))
+	body := page[8:]
+	for ; len(body) >= length; body = body[length:] {
+		r.Elements = append(r.Elements, layout.decode(body[:length]))
 	}
-	return list
+	if len(body) >= 12 {
+		e := layout.decode(layout.whole(body))
+		r.Cut = &e
+	}
 }
 
 // elementLayout is what a page header says of its descriptors.
 type elementLayout struct {
 	Type               ElementType
 	primary, alternate bool
+}
+
+// whole is a descriptor that was cut short up to its last field that is whole. The text of a volume tag,
+// 32 bytes, is whole without the number behind it.
+func (l elementLayout) whole(d []byte) []byte {
+	const text, tag = 32, 36
+	end := 12
+	for _, there := range []bool{l.primary, l.alternate} {
+		switch {
+		case !there:
+		case len(d) >= end+tag:
+			end += tag
+		case len(d) >= end+text:
+			return d
+		default:
+			return d[:end]
+		}
+	}
+	if len(d) >= end+4 && len(d) >= end+4+int(d[end+3]) {
+		return d
+	}
+	return d[:end]
 }
 
 // decode reads one descriptor of at least 12 bytes.

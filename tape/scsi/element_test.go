@@ -122,3 +122,25 @@ func TestParseElementStatusLies(t *testing.T) {
 		t.Errorf("%d elements", len(got.Elements))
 	}
 }
+
+// What tgt 1.0.85 answers: it counts the header for nothing and leaves out the last 8 bytes of the report.
+func TestParseElementStatusOfTgt(t *testing.T) {
+	full := msl3040(t)
+	first := full[:8+8+86]
+	got, err := ParseElementStatus(full[:8+8+2*86-8])
+	if err != nil || len(got.Elements) != 1 || got.Cut == nil {
+		t.Fatalf("%+v, %v; want one element and one that is cut", got, err)
+	}
+	whole, err := ParseElementStatus(full[:8+8+2*86])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := whole.Elements[1]
+	want.DeviceVendor, want.DeviceModel, want.DeviceSerial = "", "", "" // never half a serial number
+	if diff := cmp.Diff(want, *got.Cut); diff != "" {
+		t.Error(diff)
+	}
+	if got, _ := ParseElementStatus(first[:8+8+20]); got.Cut == nil || got.Cut.Barcode != "" || !got.Cut.Full == whole.Elements[0].Full {
+		t.Errorf("%+v; want the fields before the barcode", got.Cut)
+	}
+}

@@ -129,3 +129,16 @@ func serial(device string) string {
 	length := int(page[2])<<8 | int(page[3])
 	return strings.Trim(string(page[4:min(len(page), 4+length)]), " \x00")
 }
+
+// Has says whether a path is one of the device's nodes. The nodes of the st driver come in four modes of
+// the same drive, whose names end in nothing, a, l or m.
+func (n Node) Has(path string) bool {
+	if path == "" {
+		return false
+	}
+	if path == n.Generic || path == n.Changer {
+		return true
+	}
+	mode := strings.TrimRight(path, "alm")
+	return mode != "" && len(path)-len(mode) <= 1 && (mode == n.Tape || mode == n.NoRewind)
+}

@@ -73,3 +73,16 @@ func TestNodesWithoutDriver(t *testing.T) {
 		t.Errorf("no class directory: %v, want one that Is fs.ErrNotExist", err)
 	}
 }
+
+func TestNodeHas(t *testing.T) {
+	n := Node{Generic: "/dev/sg1", Tape: "/dev/st0", NoRewind: "/dev/nst0"}
+	for path, want := range map[string]bool{"/dev/sg1": true, "/dev/st0": true, "/dev/nst0": true, "/dev/nst0a": true, "/dev/st0m": true,
+		"": false, "/dev/sg10": false, "/dev/nst0al": false, "/dev/nst01": false, "/dev/sg1a": false, "/dev/nst": false} {
+		if n.Has(path) != want {
+			t.Errorf("%q: %v, want %v", path, !want, want)
+		}
+	}
+	if (Node{Generic: "/dev/sg1"}).Has("a") {
+		t.Error("a drive without st nodes has none")
+	}
+}

@@ -1,0 +1,269 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"calypso/sys/errcode"
+	"calypso/sys/place"
+	"calypso/tape/discover"
+	"calypso/tape/scsi/sg"
+	"calypso/vtl"
+)
+
+// hostRig is a machine with a library that the device servers play behind nodes of the kernel. The program
+// under test knows nothing of it but the nodes.
+type hostRig struct {
+	t     *testing.T
+	store *vtl.Store
+	lib   *vtl.Library
+	nodes []sg.Node
+	held  map[string]int // how often each node was held
+	busy  map[string]bool
+}
+
+// newHostRig has a changer at sg0 and two drives at sg1 and sg2, and is what calypso finds.
+func newHostRig(t *testing.T) *hostRig {
+	t.Helper()
+	dir := t.TempDir()
+	r := &hostRig{t: t, held: map[string]int{}, busy: map[string]bool{}}
+	r.store = vtl.NewStore(place.Places{StateDir: filepath.Join(dir, "hw"), RunDir: filepath.Join(dir, "hwrun")})
+	lib, err := r.store.Create(t.Context(), vtl.CreateSpec{Name: "real", Drives: 2, Slots: 4, Media: "LTO-8", Tapes: 3, BarcodePrefix: "R"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.lib = lib
+	r.nodes = []sg.Node{
+		{Generic: "/dev/sg0", Changer: "/dev/sch0", Kind: sg.Changer, Serial: lib.Serial},
+		{Generic: "/dev/sg1", Tape: "/dev/st0", NoRewind: "/dev/nst0", Kind: sg.Tape, Serial: lib.Drives[0].Serial},
+		{Generic: "/dev/sg2", Tape: "/dev/st1", NoRewind: "/dev/nst1", Kind: sg.Tape, Serial: lib.Drives[1].Serial},
+	}
+	t.Setenv("CALYPSO_STATE_DIR", filepath.Join(dir, "state"))
+	t.Setenv("HOME", dir)
+	r.put()
+	return r
+}
+
+// put makes the host the one that calypso finds, for as long as the test runs.
+func (r *hostRig) put() {
+	nodes, open, hold := hostNodes, openNode, holdNode
+	r.t.Cleanup(func() { hostNodes, openNode, holdNode = nodes, open, hold })
+	hostNodes = func() ([]sg.Node, error) { return append([]sg.Node(nil), r.nodes...), nil }
+	openNode = r.open
+	holdNode = func(n sg.Node) (io.Closer, error) {
+		if r.busy[n.NoRewind] {
+			return nil, errcode.New(errcode.DeviceBusy, n.NoRewind, "held by pid 4711 (tar cf %s .)", n.NoRewind)
+		}
+		r.held[n.NoRewind]++
+		return io.NopCloser(nil), nil
+	}
+}
+
+// open plays what is behind a node: by its serial number, as cables do not care for numbers. An open for
+// looking would do for the most of it, but the program does not say which it wants.
+func (r *hostRig) open(n sg.Node) (discover.Device, error) {
+	if n.Kind == sg.Changer {
+		return r.store.OpenChanger(context.Background(), "real")
+	}
+	for i, d := range r.lib.Drives {
+		if d.Serial == n.Serial {
+			return r.store.OpenDrive(context.Background(), "real", i)
+		}
+	}
+	return nil, errcode.New(errcode.DeviceNotFound, n.Generic, "no such device")
+}
+
+// calypso runs one command and gives what it printed.
+func (r *hostRig) calypso(want errcode.Exit, args ...string) (stdout, stderr string) {
+	r.t.Helper()
+	var out, errs bytes.Buffer
+	got := mainOf(testTree(), append([]string{"calypso"}, args...), strings.NewReader(""), &out, &errs)
+	if got != int(want) {
+		r.t.Fatalf("calypso %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), got, want, &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+func TestHostLibraryIsRemembered(t *testing.T) {
+	r := newHostRig(t)
+	_, errs := r.calypso(errcode.ExitRefused, "library", "load", "/dev/sg0", "--slot", "1")
+	if !strings.Contains(errs, "discover --write") {
+		t.Errorf("the refusal does not say what to do:\n%s", errs)
+	}
+	r.calypso(errcode.ExitRefused, "library", "inventory", "/dev/sch0")
+	out, _ := r.calypso(0, "library", "show", "/dev/sch0") // looking is free
+	if !strings.Contains(out, "R00001L8") {
+		t.Error(out)
+	}
+	r.calypso(errcode.ExitNotFound, "library", "show", "msl")
+	r.calypso(0, "library", "discover", "--write", "--name", "msl", "--dry-run")
+	r.calypso(errcode.ExitNotFound, "library", "show", "msl")
+	out, _ = r.calypso(0, "library", "discover", "--write", "--name", "msl", "--json")
+	var doc discoverDoc
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatal(err)
+	}
+	b := doc.Libraries[0].Bays
+	if len(b) != 2 || *b[0].Serial != r.lib.Drives[0].Serial || *b[1].Tape != "/dev/nst1" || len(doc.Drives) != 0 {
+		t.Errorf("%s", out)
+	}
+	r.calypso(0, "library", "load", "msl", "--slot", "1", "--drive", "1")
+	out, _ = r.calypso(0, "library", "list")
+	if !strings.Contains(out, "msl   hardware") {
+		t.Error(out)
+	}
+	_, errs = r.calypso(errcode.ExitRefused, "library", "discover", "--write", "--name", "other")
+	if !strings.Contains(errs, "msl") {
+		t.Error(errs)
+	}
+}
+
+// Every name of a drive leads to the same drive and lock, and to all verbs.
+func TestHostDriveHasManyNames(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	r.calypso(0, "library", "load", "msl", "--slot", "1", "--drive", "1")
+	r.calypso(0, "lto", "label", "-f", "msl:1", "R00001L8")
+	link := filepath.Join(t.TempDir(), "scsi-nst")
+	if err := os.Symlink("/dev/nst1", link); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"msl:1", "/dev/nst1", "/dev/st1", "/dev/nst1a", "/dev/sg2", r.lib.Drives[1].Serial} {
+		r.calypso(0, "lto", "write", "-f", name, "--name", fmt.Sprint("a", i), file)
+	}
+	out, _ := r.calypso(0, "lto", "verify", "-f", "/dev/nst1")
+	if !strings.Contains(out, "a5") {
+		t.Error(out)
+	}
+	if r.held["/dev/nst1"] == 0 || r.held["/dev/nst0"] != 0 {
+		t.Errorf("held: %v", r.held)
+	}
+	before := r.held["/dev/nst1"]
+	r.calypso(0, "lto", "status", "-f", "msl:1")
+	if r.held["/dev/nst1"] != before {
+		t.Error("a verb that looks held the drive")
+	}
+}
+
+func TestHostDriveInUse(t *testing.T) {
+	r := newHostRig(t)
+	r.busy["/dev/nst0"] = true
+	_, errs := r.calypso(errcode.ExitBusy, "lto", "rewind", "-f", "/dev/nst0")
+	if !strings.Contains(errs, "pid 4711 (tar cf /dev/nst0 .)") {
+		t.Error(errs)
+	}
+	r.calypso(0, "lto", "identify", "-f", "/dev/nst0")
+}
+
+// A drive is unloaded before its cartridge is moved, and one that is in use keeps it.
+func TestHostUnloadBeforeMove(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	r.calypso(0, "library", "load", "msl", "--slot", "1")
+	r.busy["/dev/nst0"] = true
+	r.calypso(errcode.ExitBusy, "library", "unload", "msl")
+	if lib, _ := r.store.Get("real"); lib.LoadedIn(0) == "" {
+		t.Error("the cartridge was moved out of a drive that is in use")
+	}
+	r.busy["/dev/nst0"] = false
+	held := r.held["/dev/nst0"]
+	r.calypso(0, "library", "unload", "msl")
+	if lib, _ := r.store.Get("real"); lib.LoadedIn(0) != "" || r.held["/dev/nst0"] != held+1 {
+		t.Error("the drive was not unloaded, or not held meanwhile")
+	}
+	r.calypso(0, "library", "load", "msl", "--slot", "2")
+	r.calypso(0, "library", "exchange", "msl", "slot:1", "--drive", "0")
+}
+
+// Other numbers, the same names.
+func TestHostRenumbered(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	for i, generic := range []string{"/dev/sg7", "/dev/sg2", "/dev/sg1"} {
+		r.nodes[i].Generic = generic
+	}
+	r.nodes[1].NoRewind, r.nodes[2].NoRewind = r.nodes[2].NoRewind, r.nodes[1].NoRewind
+	out, _ := r.calypso(0, "lto", "identify", "-f", "msl:0")
+	if !strings.Contains(out, r.lib.Drives[0].Serial) {
+		t.Error(out)
+	}
+	r.calypso(0, "library", "load", "msl", "--slot", "1", "--drive", "0")
+	if r.calypso(0, "lto", "rewind", "-f", "msl:0"); r.held["/dev/nst1"] == 0 {
+		t.Errorf("held: %v", r.held)
+	}
+	// A number that changed hands between the look and the open.
+	r.nodes[1].Serial, r.nodes[2].Serial = "GONE1", r.lib.Drives[0].Serial
+	hostNodes = func() ([]sg.Node, error) {
+		list := append([]sg.Node(nil), r.nodes...)
+		list[2].Serial = "STALE"
+		return list, nil
+	}
+	openNode = func(n sg.Node) (discover.Device, error) { n.Serial = r.lib.Drives[0].Serial; return r.open(n) }
+	_, errs := r.calypso(errcode.ExitNotFound, "lto", "identify", "-f", "STALE")
+	if !strings.Contains(errs, "replaced or renumbered") {
+		t.Error(errs)
+	}
+}
+
+func TestHostTwins(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	r.nodes[2].Serial = r.nodes[1].Serial
+	_, errs := r.calypso(errcode.ExitRefused, "lto", "rewind", "-f", "msl:0")
+	if !strings.Contains(errs, "/dev/sg1 and /dev/sg2") {
+		t.Error(errs)
+	}
+}
+
+func TestHostVanished(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	r.nodes = r.nodes[:1]
+	r.calypso(errcode.ExitNotFound, "lto", "status", "-f", "msl:1")
+	r.calypso(errcode.ExitNotFound, "lto", "status", "-f", "/dev/nst-none")
+	r.nodes = nil
+	r.calypso(errcode.ExitNotFound, "library", "show", "msl")
+}
+
+// A bay that holds another drive than the one that is remembered is not served.
+func TestHostBayChanged(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	path := filepath.Join(os.Getenv("CALYPSO_STATE_DIR"), "hardware", "msl.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swapped := strings.NewReplacer(r.lib.Drives[0].Serial, r.lib.Drives[1].Serial, r.lib.Drives[1].Serial, r.lib.Drives[0].Serial).Replace(string(b))
+	if err := os.WriteFile(path, []byte(swapped), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := r.calypso(errcode.ExitRefused, "library", "load", "msl", "--slot", "1")
+	if !strings.Contains(errs, "that is remembered") {
+		t.Error(errs)
+	}
+}
+
+func TestHostWithoutDriver(t *testing.T) {
+	newHostRig(t)
+	hostNodes = func() ([]sg.Node, error) { return nil, fmt.Errorf("list: %w", fs.ErrNotExist) }
+	r := &hostRig{t: t}
+	for _, args := range [][]string{{"lto", "status", "-f", "/dev/nst0"}, {"library", "discover"}} {
+		if _, errs := r.calypso(errcode.ExitUnsupported, args...); !strings.Contains(errs, "modprobe sg") {
+			t.Error(errs)
+		}
+	}
+	r.calypso(0, "lto", "list-drives") // there are none
+}

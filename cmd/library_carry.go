@@ -1,0 +1,51 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"calypso/sys/errcode"
+	"calypso/tape"
+)
+
+func driveName(library string, number int) string { return fmt.Sprintf("%s:%d", library, number) }
+
+// carry moves a cartridge between two places, after checking that both are what they were taken for. The
+// drive that gives it away is unloaded first.
+func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Element) (tape.Moved, error) {
+	if err := c.CheckTransfer(from, to); err != nil {
+		return tape.Moved{}, err
+	}
+	for _, e := range []tape.Element{from, to} {
+		if err := c.checkBay(e); err != nil {
+			return tape.Moved{}, err
+		}
+	}
+	if err := inv.unloadFirst(ctx, c, from); err != nil {
+		return tape.Moved{}, err
+	}
+	m, err := c.Transfer(ctx, from, to)
+	var e *errcode.Error
+	if from.Kind == tape.DriveBay && c.library.throughKernel() && errors.As(err, &e) && e.State == "" {
+		e.State = "the drive was unloaded"
+	}
+	return m, err
+}
+
+// checkBay refuses a bay that now holds another drive than the one that is remembered: what was locked and
+// would be unloaded is not what the robot would serve.
+func (c *changer) checkBay(e tape.Element) error {
+	if e.Kind != tape.DriveBay || c.library.hardware == nil {
+		return nil
+	}
+	serial, err := c.library.driveSerial(driveName(c.library.Name, e.Number), int64(e.Number))
+	if err != nil {
+		return err
+	}
+	if c.library.hardware.Same(e, serial) {
+		return nil
+	}
+	return errcode.New(errcode.LibraryNotRemembered, driveName(c.library.Name, e.Number), "the bay holds drive %s, not %s that is remembered; nothing was moved", e.DriveSerial, serial).
+		WithHint("'calypso library discover --write' makes the change known")
+}

@@ -1,0 +1,49 @@
+package proc
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+func TestOpeners(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "node"), filepath.Join(dir, "link")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path) // this process does not count
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if got := Openers("/proc", path); len(got) != 0 {
+		t.Errorf("%v; want nobody", got)
+	}
+	child := exec.Command("sleep", "1000")
+	child.Stdin = file
+	if err := child.Start(); err != nil {
+		t.Skipf("no sleep: %v", err)
+	}
+	defer func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}()
+	want := fmt.Sprintf("[pid %d (sleep 1000)]", child.Process.Pid)
+	for _, name := range []string{path, link} {
+		if got := fmt.Sprint(Openers("/proc", name)); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if got := Openers("/proc", filepath.Join(dir, "none"), ""); len(got) != 0 {
+		t.Errorf("%v; want nobody", got)
+	}
+	if got := Openers(filepath.Join(dir, "no-proc"), path); len(got) != 0 {
+		t.Errorf("%v; want nobody", got)
+	}
+}
