@@ -27,7 +27,7 @@ type failure struct {
 // newFailure classifies err. A signal or the deadline explains whatever error it brought about.
 func newFailure(ctx context.Context, err error, verb, object string) failure {
 	code := codeOf(ctx, err)
-	f := failure{code: code, exit: exitOf(code), verb: verb, object: object, hint: hintOf(code, err)}
+	f := failure{code: code, exit: exitOf(code), verb: verb, object: object, hint: hintOf(code, err, verb)}
 	var e *errcode.Error
 	if errors.As(err, &e) {
 		f.state = e.State
@@ -130,11 +130,15 @@ func exitOf(code errcode.Code) errcode.Exit {
 	return errcode.ExitFailed
 }
 
-// hintOf is the error's own hint, else the remedy of the code.
-func hintOf(code errcode.Code, err error) string {
+// hintOf is the error's own hint, else the remedy of the code; for a wrong command line that is the help
+// of the verb.
+func hintOf(code errcode.Code, err error, verb string) string {
 	var e *errcode.Error
 	if errors.As(err, &e) && e.Hint != "" {
 		return e.Hint
+	}
+	if code == errcode.Usage && verb != "" {
+		return "see 'calypso " + verb + " --help'"
 	}
 	entry, _ := errcode.Lookup(code)
 	return entry.Remedy
