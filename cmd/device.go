@@ -34,6 +34,10 @@ type device struct {
 	node    *sg.Node // where the kernel has it; nil: this process plays it
 }
 
+// playedHere says that each process plays the drive for itself: what it does for another one, and where
+// its tape is then, cannot be seen. A drive behind the kernel is one for all.
+func (d device) playedHere() bool { return d.node == nil }
+
 func (d device) lockName() string { return "drive-" + d.serial }
 
 // findDrive finds the drive that --drive names.

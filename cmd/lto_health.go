@@ -111,7 +111,7 @@ func (inv *invocation) lookAtHealth(ctx context.Context) (doc *healthDoc, err er
 	if err != nil {
 		return nil, err
 	}
-	if holder != nil {
+	if holder != nil && d.playedHere() {
 		facts.Status = nil // what a drive does that another process plays cannot be seen from here
 	}
 	doc = newHealthDoc(d.device, facts)

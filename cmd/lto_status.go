@@ -127,7 +127,7 @@ func (inv *invocation) lookAtStatus(ctx context.Context) (doc *statusDoc, err er
 	if err != nil {
 		return nil, err
 	}
-	if holder != nil {
+	if holder != nil && d.playedHere() {
 		facts.Disown()
 	}
 	doc = newStatusDoc(d.device, facts, holder)
@@ -135,7 +135,7 @@ func (inv *invocation) lookAtStatus(ctx context.Context) (doc *statusDoc, err er
 	switch {
 	case facts.Ready.State == tape.BecomingReady:
 		doc.remember(inv.readStatusSnapshot(d.serial))
-	case holder == nil:
+	case holder == nil || !d.playedHere():
 		inv.keepStatus(*doc)
 	}
 	return doc, nil
@@ -163,7 +163,9 @@ func newStatusDoc(dev device, f status.Facts, holder *lock.Holder) *statusDoc {
 		doc.Position = newPositionDoc(*f.Position)
 	}
 	doc.setMedium(dev, f, holder)
-	doc.setHolder(holder)
+	if dev.playedHere() {
+		doc.setHolder(holder)
+	}
 	return doc
 }
 

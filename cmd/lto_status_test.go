@@ -15,7 +15,6 @@ import (
 	"calypso/tape"
 	"calypso/tape/scsi"
 	"calypso/tape/status"
-	"calypso/vtl"
 )
 
 func statusFacts() status.Facts {
@@ -28,7 +27,7 @@ func statusFacts() status.Facts {
 	}
 }
 
-func statusDevice() device { return device{name: "vtl01:0", library: &vtl.Library{}, serial: "S1"} }
+func statusDevice() device { return device{name: "vtl01:0", library: &library{}, serial: "S1"} }
 
 func TestStatusWorstAlerts(t *testing.T) {
 	a := newStatusDoc(statusDevice(), statusFacts(), nil).Alerts

@@ -36,7 +36,7 @@ func appendOne(path, command string) error {
 		return err
 	}
 	return l.Append(context.Background(), Entry{
-		Command: command, Object: "vtl01:0", Args: []string{"-f", "vtl01:0", "--token=abc"}, Outcome: "done",
+		Command: command, Object: "vtl01:0", Args: []string{"-f", "vtl01:0", "--token=not-hex"}, Outcome: "done",
 		Started: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), Duration: 1500 * time.Millisecond,
 	})
 }
@@ -90,7 +90,7 @@ func TestAppendRecord(t *testing.T) {
 			t.Errorf("no key %s", key)
 		}
 	}
-	if strings.Contains(lines[1], "abc") || !strings.Contains(lines[1], `"--token=***"`) {
+	if strings.Contains(lines[1], "not-hex") || !strings.Contains(lines[1], `"--token=***"`) {
 		t.Errorf("the secret is in %s", lines[1])
 	}
 }
