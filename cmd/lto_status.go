@@ -185,6 +185,9 @@ func (doc *statusDoc) setHolder(holder *lock.Holder) {
 func (doc *statusDoc) setMedium(dev device, f status.Facts, holder *lock.Holder) {
 	if f.Medium != nil {
 		doc.Medium = newMediumDoc(f)
+		if doc.Medium.Barcode == nil { // the cartridge memory does not say: the library read the label
+			doc.Medium.Barcode = orNull(dev.library.LoadedIn(dev.number))
+		}
 		return
 	}
 	barcode := dev.library.LoadedIn(dev.number)
