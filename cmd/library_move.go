@@ -274,7 +274,8 @@ func (inv *invocation) transfer(ctx context.Context, c *changer, from, to elemen
 		c.pretend(v, source, target)
 		return tape.Moved{Barcode: source.Barcode, From: source, To: target}, nil
 	}
-	return c.Transfer(ctx, source, target)
+	m, err := c.Transfer(ctx, source, target)
+	return m, c.TellPlace(ctx, err, source, target)
 }
 
 // look is the inventory; in a dry run as it would be after the moves before.
