@@ -183,6 +183,11 @@ func TestMoveKilled(t *testing.T) {
 		}
 		a.oneplace(i)
 	}
+	a.run("library", "unload", "vtl01", "--drive", "0")
+	a.run("library", "unload", "vtl01", "--drive", "1")
+	a.run("library", "import", "vtl01")
+	a.must(0, "library", "load", "vtl01", "--barcode", "V00001L8", "--drive", "0") // which write what a kill left half-written
+	a.must(0, "library", "load", "vtl01", "--barcode", "V00002L8", "--drive", "1")
 	a.tidy()
 	a.must(0, "audit", "verify")
 }

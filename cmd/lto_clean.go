@@ -208,7 +208,7 @@ func (inv *invocation) makeRoom(ctx context.Context, c *changer, d *drive, v tap
 			return nil, err
 		}
 		if m, err = c.Transfer(ctx, *bay, target); err != nil {
-			return nil, err
+			return nil, c.TellPlace(ctx, err, *bay, target)
 		}
 	}
 	bay.Full, bay.Barcode = false, ""

@@ -223,5 +223,6 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		return nil, errcode.New(errcode.LockBusy, s.dir, "the key store is in use: %w", err)
 	}
+	s.sweep()
 	return func() { _ = file.Unlock() }, nil
 }
