@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,8 +23,10 @@ type Device struct {
 	memory []byte
 	ring   *ring
 	buffer []byte // for data that lies in pieces
+	report func(error)
 
 	commands, read, written atomic.Int64
+	busy                    atomic.Int64 // when the command began that is being carried out, Unix ns; 0: none
 }
 
 // open maps the shared memory of /dev/uioN.
@@ -50,11 +53,18 @@ func (d *Device) Close() error {
 }
 
 // Counters are what went through a device since it was opened: commands, and bytes as hosts see them.
-type Counters struct{ Commands, ReadBytes, WrittenBytes int64 }
+type Counters struct {
+	Commands, ReadBytes, WrittenBytes int64
+	BusySince                         time.Time // when the command began that is being carried out; zero: none
+}
 
 // Counters may be called while the device serves.
 func (d *Device) Counters() Counters {
-	return Counters{d.commands.Load(), d.read.Load(), d.written.Load()}
+	c := Counters{Commands: d.commands.Load(), ReadBytes: d.read.Load(), WrittenBytes: d.written.Load()}
+	if began := d.busy.Load(); began != 0 {
+		c.BusySince = time.Unix(0, began)
+	}
+	return c
 }
 
 // Serve answers commands with t until ctx is done; a command that has begun is answered. The error is
@@ -102,6 +112,8 @@ func (d *Device) kick() error {
 // carryOut executes a command and answers it.
 func (d *Device) carryOut(t scsi.Transport, q *request) {
 	d.commands.Add(1)
+	d.busy.Store(time.Now().UnixNano())
+	defer d.busy.Store(0)
 	if q.bidirectional() {
 		d.ring.answer(q, checkCondition, invalidField(), -1)
 		return
@@ -117,6 +129,9 @@ func (d *Device) carryOut(t scsi.Transport, q *request) {
 	// The kernel waits for an answer, whatever becomes of this process's own wishes.
 	err := t.Exec(context.Background(), &cmd)
 	status, sense := outcome(err)
+	if d.report != nil && isFailure(err) {
+		d.report(err)
+	}
 	if out {
 		d.written.Add(int64(cmd.Transferred))
 		d.ring.answer(q, status, sense, -1)
@@ -179,6 +194,20 @@ func outcome(err error) (status byte, sense []byte) {
 		return other.Status, nil
 	}
 	return checkCondition, fixedSense(0x0B, 0x44, 0x00) // ABORTED COMMAND, INTERNAL TARGET FAILURE
+}
+
+// isFailure says whether an error is a failure of this side, not an answer that a host provoked.
+func isFailure(err error) bool {
+	var check *scsi.SenseError
+	var other *scsi.StatusError
+	switch {
+	case err == nil, errors.As(err, &other):
+		return false
+	case errors.As(err, &check):
+		k := check.Sense.Key
+		return k == scsi.MediumError || k == scsi.HardwareError || k == scsi.AbortedCommand
+	}
+	return true
 }
 
 // invalidField is ILLEGAL REQUEST, INVALID FIELD IN CDB.
