@@ -47,12 +47,8 @@ func parseSession(name, info string) (Session, bool) {
 	if !strings.Contains(info, "LIO Session ID:") {
 		return Session{}, false
 	}
-	s := Session{Initiator: name, State: word(info, "SessionState: TARG_SESS_STATE_")}
-	if s.State == "" {
-		s.State = word(info, "SessionState: ")
-	}
-	s.Address = word(info, "Address ")
-	return s, true
+	state := strings.TrimPrefix(word(info, "Session State: "), "TARG_SESS_STATE_")
+	return Session{Initiator: name, State: state, Address: word(info, "Address ")}, true
 }
 
 // word is what follows a mark, up to the next space.
