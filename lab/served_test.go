@@ -5,6 +5,7 @@ package lab
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -64,6 +65,7 @@ func (s *server) start(args ...string) *server {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	defer s.explain().Stop()
 	var doc struct{ Units []unit }
 	reader := bufio.NewReader(out)
 	decodeErr := json.NewDecoder(reader).Decode(&doc)
@@ -80,6 +82,18 @@ func (s *server) start(args ...string) *server {
 		}
 	})
 	return s
+}
+
+// explain shows where a server stands that does not become ready, and ends it.
+func (s *server) explain() *time.Timer {
+	process := s.cmd.Process
+	return time.AfterFunc(100*time.Second, func() {
+		out, _ := exec.Command("sh", "-c", fmt.Sprintf("cat /proc/%d/task/*/stack; echo w >/proc/sysrq-trigger; dmesg | tail -60", process.Pid)).CombinedOutput()
+		_ = process.Signal(syscall.SIGQUIT)
+		time.Sleep(time.Second)
+		fmt.Printf("the server stands at\n%s\n%s\n", out, s.stderr())
+		_ = process.Kill()
+	})
 }
 
 type writerFunc func([]byte)
