@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,7 +20,7 @@ import (
 // Device is one backstore's shared memory, opened. It answers the kernel's commands with a device server.
 type Device struct {
 	name   string
-	file   *os.File
+	events events
 	memory []byte
 	ring   *ring
 	buffer []byte // for data that lies in pieces
@@ -35,10 +36,11 @@ func open(path string, size int) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	d := &Device{name: path, file: os.NewFile(uintptr(fd), path)}
-	if d.memory, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
-		return nil, errors.Join(fmt.Errorf("map %s: %w", path, err), d.file.Close())
+	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("map %s: %w", path, err), unix.Close(fd))
 	}
+	d := &Device{name: path, memory: memory, events: events{kernel: fd}}
 	if d.ring, err = newRing(d.memory); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.Close())
 	}
@@ -49,7 +51,7 @@ func open(path string, size int) (*Device, error) {
 func (d *Device) Close() error {
 	err := unix.Munmap(d.memory)
 	d.memory, d.ring = nil, nil
-	return errors.Join(err, d.file.Close())
+	return errors.Join(err, unix.Close(d.events.kernel))
 }
 
 // Counters are what went through a device since it was opened: commands, and bytes as hosts see them.
@@ -70,18 +72,21 @@ func (d *Device) Counters() Counters {
 // Serve answers commands with t until ctx is done; a command that has begun is answered. The error is
 // that of the shared memory: the device cannot be served any more.
 func (d *Device) Serve(ctx context.Context, t scsi.Transport) error {
-	stop := context.AfterFunc(ctx, func() { _ = d.file.SetReadDeadline(past) })
+	// A thread of its own waits in the kernel. Go's poller would wake another thread for each command, even
+	// for those that come while this one is at work.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stop, err := d.events.stopWith(ctx)
+	if err != nil {
+		return err
+	}
 	defer stop()
-	event := make([]byte, 4)
 	for {
 		if err := d.drain(t); err != nil {
 			return err
 		}
-		if _, err := d.file.Read(event); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("wait for commands: %w", err)
+		if more, err := d.events.wait(); err != nil || !more {
+			return err
 		}
 	}
 }
@@ -95,18 +100,10 @@ func (d *Device) drain(t scsi.Transport) error {
 			return err
 		}
 		d.carryOut(t, q)
-		if err := d.kick(); err != nil {
+		if err := d.events.kick(); err != nil {
 			return err
 		}
 	}
-}
-
-// kick tells the kernel that there are answers.
-func (d *Device) kick() error {
-	if _, err := d.file.Write([]byte{0, 0, 0, 0}); err != nil {
-		return fmt.Errorf("report answers: %w", err)
-	}
-	return nil
 }
 
 // carryOut executes a command and answers it.

@@ -19,9 +19,9 @@ func fakeDevice(t *testing.T) (*Device, *memory, *os.File) {
 		t.Fatal(err)
 	}
 	m := newMemory(testRingSize)
-	d := &Device{name: "fake", file: os.NewFile(uintptr(fds[0]), "device"), memory: m.bytes, ring: mustRing(t, m)}
+	d := &Device{name: "fake", events: events{kernel: fds[0]}, memory: m.bytes, ring: mustRing(t, m)}
 	kernel := os.NewFile(uintptr(fds[1]), "kernel")
-	t.Cleanup(func() { _, _ = d.file.Close(), kernel.Close() })
+	t.Cleanup(func() { _, _ = unix.Close(fds[0]), kernel.Close() })
 	return d, m, kernel
 }
 
@@ -78,6 +78,29 @@ func TestDeviceReads(t *testing.T) {
 	}
 	if entry[8] != 2 || entry[16+13] != 1 || entry[12] != 7 && entry[15] != 7 {
 		t.Errorf("the answer is % x", entry[:40])
+	}
+}
+
+// A command that comes while the device waits wakes it.
+func TestDeviceWakes(t *testing.T) {
+	d, m, kernel := fakeDevice(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- d.Serve(ctx, transport(func(*scsi.Command) error { return nil }))
+	}()
+	for n := range 100 {
+		m.room(commandSize(0))
+		m.command(uint16(n), make([]byte, 6))
+		for _, step := range []func([]byte) (int, error){kernel.Write, kernel.Read} { // the event, the answer
+			if _, err := step(make([]byte, 4)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil || d.Counters().Commands != 100 {
+		t.Errorf("Serve = %v after %d commands; want none after 100", err, d.Counters().Commands)
 	}
 }
 

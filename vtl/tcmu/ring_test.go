@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -37,12 +39,20 @@ func newMemory(ringSize uint32) *memory {
 
 func (m *memory) size() uint32 { return binary.NativeEndian.Uint32(m.bytes[8:]) }
 
+// publish shows the new head: the entry must be complete, as the device may be at work.
+func (m *memory) publish() { atomic.StoreUint32((*uint32)(unsafe.Pointer(&m.bytes[12])), m.head) }
+
 func (m *memory) header(length, op uint32) []byte {
+	defer m.publish()
+	return m.entry(length, op)
+}
+
+// entry begins an entry that is not shown yet.
+func (m *memory) entry(length, op uint32) []byte {
 	e := m.bytes[testRing+m.head:]
 	clear(e[:length])
 	binary.NativeEndian.PutUint32(e, length|op)
 	m.head = (m.head + length) % m.size()
-	binary.NativeEndian.PutUint32(m.bytes[12:], m.head)
 	return e
 }
 
@@ -52,7 +62,7 @@ func commandSize(vectors int) uint32 { return uint32(max(48+16*vectors, 112) + 1
 
 // free is how much the kernel may still put into the ring.
 func (m *memory) free() uint32 {
-	tail := binary.NativeEndian.Uint32(m.bytes[64:])
+	tail := atomic.LoadUint32((*uint32)(unsafe.Pointer(&m.bytes[64])))
 	return m.size() - (m.head+m.size()-tail)%m.size() - 1
 }
 
@@ -71,7 +81,8 @@ func (m *memory) room(n uint32) bool {
 func (m *memory) command(id uint16, cdb []byte, pieces ...int) []byte {
 	length := commandSize(len(pieces))
 	start := testRing + uint64(m.head)
-	e := m.header(length, 1) // TCMU_OP_CMD
+	defer m.publish()
+	e := m.entry(length, 1) // TCMU_OP_CMD
 	binary.NativeEndian.PutUint16(e[4:], id)
 	binary.NativeEndian.PutUint32(e[8:], uint32(len(pieces))) // iov_cnt
 	cdbAt := uint64(length) - 16
