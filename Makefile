@@ -9,7 +9,7 @@ FUZZTIME   ?= 30s
 
 export CGO_ENABLED = 0
 
-.PHONY: build demo test check race vet lint fuzz bench docs install clean
+.PHONY: build demo test check race vet lint fuzz bench e2e e2e-bench docs install clean
 
 build:
 	$(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)' -o calypso .
@@ -43,12 +43,21 @@ fuzz:
 bench: build
 	$(GO) run ./bench ./calypso
 
+# The kernel level, as root in a virtual machine of its own (QEMU); the second measures against its peers.
+e2e:
+	lab/e2e.sh -test.skip '^TestBench'
+
+e2e-bench:
+	lab/e2e.sh -test.run '^TestBench' -test.timeout 10m
+
 # Everything generated: manual pages and the table of exit statuses.
 docs:
 	$(GO) test ./cmd -run 'TestMan|TestExitCodes' -update
 
 install: build
 	install -D -m 0755 calypso $(DESTDIR)$(PREFIX)/bin/calypso
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' packaging/systemd/calypso-vtl@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/calypso-vtl@.service
 	for page in man/*.8; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$$(basename $$page); done
 
 clean:

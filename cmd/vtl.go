@@ -18,6 +18,7 @@ func vtlGroup() *command {
 			vtlLoadCommand(), vtlUnloadCommand(), vtlTapeGroup(),
 			vtlDoorGroup(),
 			vtlFaultGroup(),
+			vtlServeCommand(), vtlStatusCommand(),
 		},
 	}
 }

@@ -43,6 +43,9 @@ func served(t *testing.T, drives int) []sg.Node {
 		t.Cleanup(func() { _ = d.Close() })
 		units = append(units, tcmu.Unit{Name: fmt.Sprintf("vtl01-drive-%d", n), Transport: d})
 	}
+	if err := tcmu.Clear(tcmu.System, "vtl01", lib.UnitNames(), tcmu.Loopback{NAA: "6001405a5a5a5a01"}); err != nil {
+		t.Fatal(err)
+	}
 	s, err := tcmu.Start(ctx, tcmu.System, "vtl01", units, tcmu.Loopback{NAA: "6001405a5a5a5a01"})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +55,6 @@ func served(t *testing.T, drives int) []sg.Node {
 			t.Error(err)
 		}
 	})
-	_ = lib
 	var nodes []sg.Node
 	eventually(t, "the nodes of the library", func() bool {
 		nodes, err = sg.Nodes("/sys")

@@ -82,6 +82,9 @@ func (s *Store) changeTapes(ctx context.Context, library string, attention scsi.
 	}
 	return s.exclusive(ctx, func() error {
 		l, err := s.Get(library)
+		if err == nil {
+			err = s.notServed(library)
+		}
 		if err != nil {
 			return err
 		}
@@ -220,6 +223,9 @@ func (s *Store) Protect(ctx context.Context, library, barcode string, on bool) e
 		return err
 	}
 	l, err := s.Get(library)
+	if err == nil {
+		err = s.notServed(library)
+	}
 	if err != nil {
 		return err
 	}

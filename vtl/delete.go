@@ -31,6 +31,9 @@ func (s *Store) Delete(ctx context.Context, name string, confirmed bool) error {
 	}
 	return s.exclusive(ctx, func() error {
 		l, err := s.Get(name)
+		if err == nil {
+			err = s.notServed(name)
+		}
 		if err != nil {
 			return err
 		}

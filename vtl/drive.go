@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"calypso/sys/errcode"
 	"calypso/tape/scsi"
@@ -17,6 +18,7 @@ import (
 // open it finds it as after a power cycle.
 type Drive struct {
 	server  *ssc.Server
+	tapeMu  sync.Mutex       // the robot has a thread of its own
 	tape    *image.Cartridge // in the drive; nil: none
 	store   *Store
 	key     driveKey
@@ -38,9 +40,12 @@ type Device interface {
 var _ Device = (*Drive)(nil)
 
 // OpenDrive plays drive n of a library. The caller holds the drive's lock. Errors:
-// errcode.LibraryNotFound, DriveNotFound, DeviceBusy when this process has it open already, those of
-// image.Open for the cartridge in it.
+// errcode.LibraryNotFound, DriveNotFound, DeviceBusy when this process has it open already, LibraryServed
+// when another one serves the library, those of image.Open for the cartridge in it.
 func (s *Store) OpenDrive(ctx context.Context, library string, n int) (Device, error) {
+	if err := s.notServed(library); err != nil {
+		return nil, err
+	}
 	d, err := s.driveOf(ctx, library, n, false)
 	if err != nil {
 		return nil, err
@@ -160,12 +165,25 @@ func (d *Drive) Close() error {
 }
 
 func (d *Drive) closeTape() error {
-	if d.tape == nil {
+	tape := d.setTape(nil)
+	if tape == nil {
 		return nil
 	}
-	tape := d.tape
-	d.tape = nil
 	return tape.Close()
+}
+
+// setTape gives the cartridge that was in the drive before.
+func (d *Drive) setTape(tape *image.Cartridge) (before *image.Cartridge) {
+	d.tapeMu.Lock()
+	defer d.tapeMu.Unlock()
+	before, d.tape = d.tape, tape
+	return before
+}
+
+func (d *Drive) hasTape() bool {
+	d.tapeMu.Lock()
+	defer d.tapeMu.Unlock()
+	return d.tape != nil
 }
 
 // save keeps the drive's state, and its keys when it is left.
@@ -197,7 +215,7 @@ func (d *Drive) insert(l *Library, barcode string) error {
 	if err := d.server.Insert(faultyMedium{medium{tape}, d.faults}, barcode); err != nil {
 		return errors.Join(err, d.server.Remove(), tape.Close())
 	}
-	d.tape = tape
+	d.setTape(tape)
 	d.faults.Loaded()
 	return nil
 }

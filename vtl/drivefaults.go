@@ -20,7 +20,7 @@ func (d *Drive) execFaulty(ctx context.Context, cmd *scsi.Command) error {
 		return err
 	}
 	loads := isLoad(cmd.CDB) && !d.server.State().Loaded
-	if loads && d.tape != nil {
+	if loads && d.hasTape() {
 		if err := d.refuseLoad(); err != nil {
 			return injectedSense(cmd.CDB, err)
 		}

@@ -26,6 +26,8 @@ type Store struct {
 
 	mu   sync.Mutex
 	open map[driveKey]*Drive // drives that this process plays
+
+	serving map[string]bool // libraries that this process serves
 }
 
 type driveKey struct {

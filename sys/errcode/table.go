@@ -48,6 +48,8 @@ const (
 	LibraryNotFound  Code = "library_not_found"
 	LibraryExists    Code = "library_exists"
 	LibraryNotEmpty  Code = "library_not_empty"
+	LibraryServed    Code = "library_served"
+	PortalBusy       Code = "portal_busy"
 	DriveNotFound    Code = "drive_not_found"
 	SlotNotFound     Code = "slot_not_found"
 	SlotEmpty        Code = "slot_empty"
@@ -158,6 +160,8 @@ var table = []Entry{
 	{LibraryNotFound, ExitNotFound, "no library has this name", "see 'calypso library list'"},
 	{LibraryExists, ExitRefused, "a library of this name exists already", "choose another name, or delete it first"},
 	{LibraryNotEmpty, ExitRefused, "the library holds tapes that have been written; nothing was touched", "name the library with --confirm to delete it with its data"},
+	{LibraryServed, ExitBusy, "a process serves the library to the kernel and plays its devices; nothing was touched", "use its devices, or stop the server first"},
+	{PortalBusy, ExitBusy, "another program listens on the address and port of the portal", "choose another one with --portal"},
 	{DriveNotFound, ExitNotFound, "the library has no drive of this number", "drives count from 0; see 'calypso library show'"},
 	{SlotNotFound, ExitNotFound, "the library has no slot of this number", "slots count from 1; see 'calypso library show'"},
 	{SlotEmpty, ExitNotFound, "the slot holds no cartridge", "see 'calypso library show'"},

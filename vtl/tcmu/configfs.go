@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"calypso/sys/errcode"
 )
 
 // Host is where the kernel shows what this package works with.
@@ -20,34 +18,25 @@ type Host struct {
 // System is the host that this program runs on.
 var System = Host{Config: "/sys/kernel/config/target", Sysfs: "/sys"}
 
-// Missing says what the kernel lacks, nil for nothing: errcode.ToolMissing with what to load.
-func (h Host) Missing() error {
-	for _, need := range []struct{ path, module string }{
-		{h.Config, "target_core_mod"},
-		{filepath.Join(h.Config, "core"), "target_core_mod"},
-	} {
-		if _, err := os.Stat(need.path); err != nil {
-			return errcode.New(errcode.ToolMissing, need.path, "the kernel's SCSI target is not there: %w", err).
-				WithHint("modprobe %s, and mount configfs at /sys/kernel/config", need.module)
-		}
+// set writes the value of an attribute.
+func set(path, value string) error {
+	if err := setSecret(path, value); err != nil {
+		return fmt.Errorf("set to %q: %w", value, err)
 	}
 	return nil
 }
 
-// set writes the value of an attribute.
-func set(path, value string) error {
+// setSecret is set for a value that no message may show.
+func setSecret(path, value string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(value)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %q to %s: %w", value, path, err)
-	}
-	return nil
+	return errors.Join(err, f.Close())
 }
 
-// make creates a directory that may be there already.
+// makeDir creates a directory that may be there already.
 func makeDir(path string) error {
 	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

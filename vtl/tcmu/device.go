@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,12 +20,14 @@ import (
 // Device is one backstore's shared memory, opened. It answers the kernel's commands with a device server.
 type Device struct {
 	name   string
-	file   *os.File
+	events events
 	memory []byte
 	ring   *ring
 	buffer []byte // for data that lies in pieces
+	report func(error)
 
 	commands, read, written atomic.Int64
+	busy                    atomic.Int64 // when the command began that is being carried out, Unix ns; 0: none
 }
 
 // open maps the shared memory of /dev/uioN.
@@ -32,10 +36,11 @@ func open(path string, size int) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	d := &Device{name: path, file: os.NewFile(uintptr(fd), path)}
-	if d.memory, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
-		return nil, errors.Join(fmt.Errorf("map %s: %w", path, err), d.file.Close())
+	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("map %s: %w", path, err), unix.Close(fd))
 	}
+	d := &Device{name: path, memory: memory, events: events{kernel: fd}}
 	if d.ring, err = newRing(d.memory); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.Close())
 	}
@@ -46,32 +51,42 @@ func open(path string, size int) (*Device, error) {
 func (d *Device) Close() error {
 	err := unix.Munmap(d.memory)
 	d.memory, d.ring = nil, nil
-	return errors.Join(err, d.file.Close())
+	return errors.Join(err, unix.Close(d.events.kernel))
 }
 
 // Counters are what went through a device since it was opened: commands, and bytes as hosts see them.
-type Counters struct{ Commands, ReadBytes, WrittenBytes int64 }
+type Counters struct {
+	Commands, ReadBytes, WrittenBytes int64
+	BusySince                         time.Time // when the command began that is being carried out; zero: none
+}
 
 // Counters may be called while the device serves.
 func (d *Device) Counters() Counters {
-	return Counters{d.commands.Load(), d.read.Load(), d.written.Load()}
+	c := Counters{Commands: d.commands.Load(), ReadBytes: d.read.Load(), WrittenBytes: d.written.Load()}
+	if began := d.busy.Load(); began != 0 {
+		c.BusySince = time.Unix(0, began)
+	}
+	return c
 }
 
 // Serve answers commands with t until ctx is done; a command that has begun is answered. The error is
 // that of the shared memory: the device cannot be served any more.
 func (d *Device) Serve(ctx context.Context, t scsi.Transport) error {
-	stop := context.AfterFunc(ctx, func() { _ = d.file.SetReadDeadline(past) })
+	// A thread of its own waits in the kernel. Go's poller would wake another thread for each command, even
+	// for those that come while this one is at work.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stop, err := d.events.stopWith(ctx)
+	if err != nil {
+		return err
+	}
 	defer stop()
-	event := make([]byte, 4)
 	for {
 		if err := d.drain(t); err != nil {
 			return err
 		}
-		if _, err := d.file.Read(event); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("wait for commands: %w", err)
+		if more, err := d.events.wait(); err != nil || !more {
+			return err
 		}
 	}
 }
@@ -85,23 +100,17 @@ func (d *Device) drain(t scsi.Transport) error {
 			return err
 		}
 		d.carryOut(t, q)
-		if err := d.kick(); err != nil {
+		if err := d.events.kick(); err != nil {
 			return err
 		}
 	}
 }
 
-// kick tells the kernel that there are answers.
-func (d *Device) kick() error {
-	if _, err := d.file.Write([]byte{0, 0, 0, 0}); err != nil {
-		return fmt.Errorf("report answers: %w", err)
-	}
-	return nil
-}
-
 // carryOut executes a command and answers it.
 func (d *Device) carryOut(t scsi.Transport, q *request) {
 	d.commands.Add(1)
+	d.busy.Store(time.Now().UnixNano())
+	defer d.busy.Store(0)
 	if q.bidirectional() {
 		d.ring.answer(q, checkCondition, invalidField(), -1)
 		return
@@ -117,6 +126,9 @@ func (d *Device) carryOut(t scsi.Transport, q *request) {
 	// The kernel waits for an answer, whatever becomes of this process's own wishes.
 	err := t.Exec(context.Background(), &cmd)
 	status, sense := outcome(err)
+	if d.report != nil && isFailure(err) {
+		d.report(err)
+	}
 	if out {
 		d.written.Add(int64(cmd.Transferred))
 		d.ring.answer(q, status, sense, -1)
@@ -179,6 +191,20 @@ func outcome(err error) (status byte, sense []byte) {
 		return other.Status, nil
 	}
 	return checkCondition, fixedSense(0x0B, 0x44, 0x00) // ABORTED COMMAND, INTERNAL TARGET FAILURE
+}
+
+// isFailure says whether an error is a failure of this side, not an answer that a host provoked.
+func isFailure(err error) bool {
+	var check *scsi.SenseError
+	var other *scsi.StatusError
+	switch {
+	case err == nil, errors.As(err, &other):
+		return false
+	case errors.As(err, &check):
+		k := check.Sense.Key
+		return k == scsi.MediumError || k == scsi.HardwareError || k == scsi.AbortedCommand
+	}
+	return true
 }
 
 // invalidField is ILLEGAL REQUEST, INVALID FIELD IN CDB.

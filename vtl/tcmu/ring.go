@@ -85,7 +85,7 @@ type request struct {
 // next gives the oldest command that was not answered, nil when there is none. An entry of no use is
 // passed over.
 func (r *ring) next() (*request, error) {
-	for {
+	for range len(r.entries) / entryHeader { // once round: a head that no entry leads to is never met
 		tail := atomic.LoadUint32(r.word(ringTail))
 		if tail == atomic.LoadUint32(r.word(ringHead)) {
 			return nil, nil
@@ -102,6 +102,7 @@ func (r *ring) next() (*request, error) {
 		}
 		r.advance(len(entry))
 	}
+	return nil, fmt.Errorf("%w: no entry leads to its head", errRing)
 }
 
 // entry cuts the entry at an offset out of the ring.

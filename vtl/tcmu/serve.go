@@ -12,6 +12,7 @@ import (
 type Unit struct {
 	Name      string // unique on this host, without slashes and commas
 	Transport scsi.Transport
+	Report    func(error) // told of commands that failed through no fault of the host; may be nil
 }
 
 // Export is a way to reach units: Loopback, ISCSI.
@@ -30,13 +31,10 @@ type Served struct {
 	done    chan error
 }
 
-// Start puts units behind the kernel: the first is logical unit 0. What an earlier, killed process left of
-// the same library is taken away first. Close ends it; Wait says when it ended by itself.
+// Start puts units behind the kernel: the first is logical unit 0. Clear comes before it. Close ends it; Wait
+// says when it ended by itself.
 func Start(ctx context.Context, h Host, library string, units []Unit, exports ...Export) (*Served, error) {
 	s := &Served{host: h, units: units, exports: exports, done: make(chan error, len(units))}
-	if err := s.clear(library); err != nil {
-		return nil, fmt.Errorf("take away what is left of an earlier run: %w", err)
-	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx, library); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -54,6 +52,7 @@ func (s *Served) start(ctx context.Context, library string) error {
 		s.devices = append(s.devices, d)
 		names = append(names, u.Name)
 		// The kernel asks for the identity of a unit while it is being exported.
+		d.report = u.Report
 		go func() { s.done <- s.serve(ctx, d, u) }()
 	}
 	for _, e := range s.exports {
@@ -111,40 +110,3 @@ func (s *Served) Close() error {
 	s.devices = nil
 	return errors.Join(errs...)
 }
-
-// clear takes away exports and backstores of these names that a killed process left. A host may wait for
-// commands that it had sent: the kernel does not let a backstore go before they are answered.
-func (s *Served) clear(library string) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var errs []error
-	ended := make(chan error, len(s.units))
-	begun := 0
-	for _, u := range s.units {
-		if _, _, err := find(s.host.Sysfs, u.Name, config(library)); err != nil {
-			continue
-		}
-		d, err := s.host.open(library, u.Name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		begun++
-		go func() { ended <- errors.Join(d.Serve(ctx, gone{}), d.Close()) }()
-	}
-	for _, e := range s.exports {
-		errs = append(errs, e.destroy(s.host))
-	}
-	cancel()
-	for range begun {
-		errs = append(errs, <-ended)
-	}
-	for _, u := range s.units {
-		errs = append(errs, s.host.destroy(u.Name))
-	}
-	return errors.Join(errs...)
-}
-
-// gone answers for a unit whose server was killed: what became of the command nobody knows.
-type gone struct{}
-
-func (gone) Exec(context.Context, *scsi.Command) error { return errors.New("the server was killed") }

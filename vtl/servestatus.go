@@ -1,0 +1,97 @@
+package vtl
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"calypso/vtl/tcmu"
+)
+
+// ServeStatus is what a server tells of itself, in a file of the run directory.
+type ServeStatus struct {
+	SchemaVersion int            `json:"schema_version"`
+	PID           int            `json:"pid"`
+	Written       time.Time      `json:"written"`
+	Loop          bool           `json:"loop"`
+	IQN           string         `json:"iqn"`    // empty: no iSCSI
+	Portal        string         `json:"portal"` // empty: no iSCSI
+	Initiators    []string       `json:"initiators"`
+	Units         []UnitStatus   `json:"units"`
+	Sessions      []tcmu.Session `json:"sessions"`
+}
+
+// UnitStatus is one device that is served. The counters begin with the server.
+type UnitStatus struct {
+	Name         string     `json:"name"`
+	Serial       string     `json:"serial"`
+	Commands     int64      `json:"commands"`
+	ReadBytes    int64      `json:"read_bytes"`
+	WrittenBytes int64      `json:"written_bytes"`
+	BusySince    *time.Time `json:"busy_since"` // when the command that is being carried out began; nil: none
+}
+
+const serveStatusSchema = 1
+
+// Status is how the service does at present.
+func (v *Service) Status() ServeStatus {
+	st := ServeStatus{SchemaVersion: serveStatusSchema, PID: os.Getpid(), Written: time.Now().UTC(), Loop: v.loop}
+	serials := v.Library.UnitSerials()
+	for i, c := range v.served.Counters() {
+		u := UnitStatus{Name: v.Library.UnitNames()[i], Serial: serials[i], Commands: c.Commands,
+			ReadBytes: c.ReadBytes, WrittenBytes: c.WrittenBytes}
+		if !c.BusySince.IsZero() {
+			since := c.BusySince.UTC()
+			u.BusySince = &since
+		}
+		st.Units = append(st.Units, u)
+	}
+	if v.iscsi != nil {
+		st.IQN, st.Portal, st.Initiators = v.iscsi.IQN, v.iscsi.Portal, v.iscsi.Initiators
+		st.Sessions = v.iscsi.Sessions(v.host)
+	}
+	return st
+}
+
+// Publish writes the status where `vtl status` of any user finds it.
+func (v *Service) Publish() error {
+	data, err := json.Marshal(v.Status())
+	if err != nil {
+		return err
+	}
+	path := v.store.statusFile(v.Library.Name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, data, 0o640); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return os.Rename(temporary, path)
+}
+
+func (s *Store) removeStatus(library string) error {
+	if err := os.Remove(s.statusFile(library)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// ServeStatus reads what the process pid, which serves the library, told last. nil: it told nothing yet.
+func (s *Store) ServeStatus(library string, pid int) (*ServeStatus, error) {
+	data, err := os.ReadFile(s.statusFile(library))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var st ServeStatus
+	if json.Unmarshal(data, &st) != nil || st.SchemaVersion != serveStatusSchema || st.PID != pid {
+		return nil, nil // of another version, or of a server that was killed
+	}
+	return &st, nil
+}
