@@ -23,11 +23,10 @@ type library struct {
 	served   bool              // the virtual library is served through the kernel
 }
 
-// servedBy says whether a virtual library is served through the kernel at present.
-var servedBy = func(_ *invocation, _ *vtl.Library) bool { return false }
-
 func (inv *invocation) virtualLibrary(l *vtl.Library) *library {
-	return &library{Name: l.Name, Serial: l.Serial, virtual: l, served: servedBy(inv, l)}
+	// Who serves a library holds a lock. One that cannot be looked at is met again when a device is opened.
+	server, err := inv.player().Serving(l.Name)
+	return &library{Name: l.Name, Serial: l.Serial, virtual: l, served: err == nil && server != nil}
 }
 
 func hardwareLibrary(l *discover.Library) *library {
