@@ -33,7 +33,7 @@ func vtlServeCommand() *command {
 		},
 		Examples: []example{
 			{"calypso vtl serve vtl01", "as devices of this host"},
-			{"calypso vtl serve vtl01 --iscsi --initiator iqn.2001-04.example:sd --chap-file f", "for one other host"},
+			{"calypso vtl serve vtl01 --iscsi --initiator iqn.2001-04.org:sd --chap-file f", "for one other host"},
 		},
 		Exits:   []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported},
 		Mutates: true,

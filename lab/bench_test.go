@@ -6,80 +6,105 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-const benchMiB = 256
+const benchMiB = 128
 
 // rate times a shell command that moves benchMiB.
-func rate(t *testing.T, times int, command string) float64 {
+func rate(t *testing.T, command string) float64 {
 	t.Helper()
 	began := time.Now()
 	run(t, "sh", "-c", command)
-	return float64(times) * benchMiB * (1 << 20) / 1e6 / time.Since(began).Seconds()
+	return benchMiB * (1 << 20) / 1e6 / time.Since(began).Seconds()
 }
 
-func figure(what string, write, read float64) {
-	fmt.Printf("figure: %-28s write %6.1f MB/s, read %6.1f MB/s\n", what, write, read)
+func figure(what string, s speeds) {
+	fmt.Printf("figure: %-28s write %6.1f MB/s, read %6.1f MB/s\n", what, s.write, s.read)
 }
 
 // bothWays writes a tape and reads it.
 func bothWays(t *testing.T, node string) (write, read float64) {
 	t.Helper()
-	write = rate(t, 1, fmt.Sprintf("dd if=/dev/zero of=%s bs=256k count=%d status=none", node, benchMiB*4))
+	write = rate(t, fmt.Sprintf("dd if=/dev/zero of=%s bs=256k count=%d status=none", node, benchMiB*4))
 	run(t, "mt", "-f", node, "rewind")
 	run(t, "sh", "-c", "sync; echo 3 >/proc/sys/vm/drop_caches")
-	read = rate(t, 1, fmt.Sprintf("dd of=/dev/null if=%s bs=256k count=%d status=none", node, benchMiB*4))
+	read = rate(t, fmt.Sprintf("dd of=/dev/null if=%s bs=256k count=%d status=none", node, benchMiB*4))
 	run(t, "mt", "-f", node, "rewind")
 	return write, read
 }
 
-// TestBench measures a served drive beside the file system and beside the tape of tgt, in one run.
-func TestBench(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	write := rate(t, 1, fmt.Sprintf("dd if=/dev/zero of=%s bs=256k count=%d conv=fsync status=none", file, benchMiB*4))
-	run(t, "sh", "-c", "echo 3 >/proc/sys/vm/drop_caches")
-	read := rate(t, 1, fmt.Sprintf("dd of=/dev/null if=%s bs=256k status=none", file))
-	figure("ext4, dd with fsync", write, read)
-	run(t, "rm", file)
-	t.Run("ours", benchOurs)
-	t.Run("tgt", benchTGT)
-}
+// speeds are the best of some rounds, in MB/s: the machine below may be busy with other things.
+type speeds struct{ write, read float64 }
 
-func benchOurs(t *testing.T) {
+func (s *speeds) best(write, read float64) { s.write, s.read = max(s.write, write), max(s.read, read) }
+
+const benchRounds = 3
+
+// TestBench measures a served drive beside the file system and beside the tape of tgt, in turns.
+func TestBench(t *testing.T) {
 	s := newLibrary(t, "vtl01", "--drives", "4", "--slots", "4").start()
 	for n := range 4 {
 		run(t, "mtx", "-f", s.changer.Generic, "load", fmt.Sprint(n+1), fmt.Sprint(n))
 	}
-	write, read := bothWays(t, s.drives[0].Tape)
-	figure("served drive", write, read)
-	four := func(format string) float64 {
-		var all sync.WaitGroup
+	foreign := tapeOfTGT(t)
+	dir := t.TempDir()
+	var disk, served, four, tgt speeds
+	for range benchRounds {
+		disk.best(fileBothWays(t, filepath.Join(dir, "file")))
+		served.best(bothWays(t, s.drives[0].Tape))
+		tgt.best(bothWays(t, foreign))
+		four.best(fourAtOnce(t, s.drives))
+	}
+	figure("ext4, dd with fsync", disk)
+	figure("tgt over iSCSI", tgt)
+	figure("served drive", served)
+	figure("four served drives at once", four)
+	fmt.Printf("figure: served/tgt write %.2f read %.2f (want 2), served/ext4 write %.2f read %.2f (want 0.6), four/one write %.2f read %.2f (want 1.5)\n",
+		served.write/tgt.write, served.read/tgt.read, served.write/disk.write, served.read/disk.read, four.write/served.write, four.read/served.read)
+}
+
+func fileBothWays(t *testing.T, file string) (write, read float64) {
+	t.Helper()
+	write = rate(t, fmt.Sprintf("dd if=/dev/zero of=%s bs=256k count=%d conv=fsync status=none", file, benchMiB*4))
+	run(t, "sh", "-c", "echo 3 >/proc/sys/vm/drop_caches")
+	read = rate(t, fmt.Sprintf("dd of=/dev/null if=%s bs=256k status=none", file))
+	run(t, "rm", file)
+	return write, read
+}
+
+func fourAtOnce(t *testing.T, drives []unit) (write, read float64) {
+	all := func(format string) float64 {
+		var dds sync.WaitGroup
 		began := time.Now()
-		for _, d := range s.drives {
-			all.Add(1)
+		for _, d := range drives {
+			dds.Add(1)
 			go func() {
-				defer all.Done()
+				defer dds.Done()
 				if out, err := exec.Command("sh", "-c", fmt.Sprintf(format, d.Tape)).CombinedOutput(); err != nil {
 					t.Errorf("%v: %s", err, out)
 				}
 			}()
 		}
-		all.Wait()
-		return 4 * benchMiB * (1 << 20) / 1e6 / time.Since(began).Seconds()
+		dds.Wait()
+		return float64(len(drives)) * benchMiB * (1 << 20) / 1e6 / time.Since(began).Seconds()
 	}
-	write = four(fmt.Sprintf("dd if=/dev/zero of=%%s bs=256k count=%d status=none", benchMiB*4))
-	four("mt -f %s rewind")
+	write = all(fmt.Sprintf("dd if=/dev/zero of=%%s bs=256k count=%d status=none", benchMiB*4))
+	all("mt -f %s rewind")
 	run(t, "sh", "-c", "sync; echo 3 >/proc/sys/vm/drop_caches")
-	read = four(fmt.Sprintf("dd of=/dev/null if=%%s bs=256k count=%d status=none", benchMiB*4))
-	figure("four served drives at once", write, read)
+	read = all(fmt.Sprintf("dd of=/dev/null if=%%s bs=256k count=%d status=none", benchMiB*4))
+	all("mt -f %s rewind")
+	return write, read
 }
 
-// benchTGT measures the tape of tgt over iSCSI from this machine to itself.
-func benchTGT(t *testing.T) {
+// tapeOfTGT gives the node of a tape of tgt, over iSCSI from this machine to itself.
+func tapeOfTGT(t *testing.T) string {
+	t.Helper()
+	before, _ := filepath.Glob("/dev/nst[0-9]")
 	image := filepath.Join(t.TempDir(), "tape")
 	run(t, "tgtimg", "--op", "new", "--device-type", "tape", "--barcode", "T00001L3", "--size", "2000", "--type", "data", "--file", image)
 	daemon(t, "tgtd", "-f")
@@ -98,13 +123,14 @@ func benchTGT(t *testing.T) {
 	var tape string
 	eventually(t, "the tape of tgt", func() bool {
 		found, _ := filepath.Glob("/dev/nst[0-9]")
-		if len(found) == 1 {
-			tape = found[0]
+		for _, f := range found {
+			if !slices.Contains(before, f) {
+				tape = f
+			}
 		}
 		return tape != ""
 	})
-	write, read := bothWays(t, tape)
-	figure("tgt over iSCSI", write, read)
+	return tape
 }
 
 // daemon runs a program until the test ends.

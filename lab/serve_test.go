@@ -34,14 +34,14 @@ func served(t *testing.T, drives int) []sg.Node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = changer.Close() })
-	units := []tcmu.Unit{{Name: "vtl01-changer", Transport: changer}}
+	units := []tcmu.Unit{{Name: "vtl01-changer", Serial: "C0", Transport: changer}}
 	for n := range drives {
 		d, err := store.OpenDrive(ctx, "vtl01", n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = d.Close() })
-		units = append(units, tcmu.Unit{Name: fmt.Sprintf("vtl01-drive-%d", n), Transport: d})
+		units = append(units, tcmu.Unit{Name: fmt.Sprintf("vtl01-drive-%d", n), Serial: fmt.Sprintf("D%d", n), Transport: d})
 	}
 	if err := tcmu.Clear(tcmu.System, "vtl01", lib.UnitNames(), tcmu.Loopback{NAA: "6001405a5a5a5a01"}); err != nil {
 		t.Fatal(err)

@@ -125,7 +125,7 @@ func (v *Service) start(ctx context.Context, o ServeOptions) error {
 		return err
 	}
 	loop := tcmu.Loopback{NAA: v.Library.NAA()}
-	names := v.Library.UnitNames()
+	names, serials := v.Library.UnitNames(), v.Library.UnitSerials()
 	if err := tcmu.Clear(o.Host, v.Library.Name, names, loop, &tcmu.ISCSI{IQN: v.Library.IQN()}); err != nil {
 		return fmt.Errorf("take away what an earlier run left: %w", err)
 	}
@@ -139,7 +139,7 @@ func (v *Service) start(ctx context.Context, o ServeOptions) error {
 	}
 	var units []tcmu.Unit
 	for i, d := range v.devices {
-		unit := tcmu.Unit{Name: names[i], Transport: d}
+		unit := tcmu.Unit{Name: names[i], Serial: serials[i], Transport: d}
 		if o.Report != nil {
 			unit.Report = func(err error) { o.Report(unit.Name, err) }
 		}

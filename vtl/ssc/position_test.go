@@ -149,11 +149,26 @@ func TestReadPositionShortOverflow(t *testing.T) {
 	wantBytes(t, "short form", got, unhex(t, "02 00 0000 00000000 00000000 00 000000 00000000"))
 }
 
+// The vendor specific form, which Linux' st asks for, is the short form on LTO drives.
+func TestReadPositionVendorSpecific(t *testing.T) {
+	r := newRig(t, tapeOf("ab"))
+	r.want("11 00 00 00 01 00", "good") // one block on
+	want, err := r.exec("34 00 00 00 00 00 00 00 00 00", nil, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.exec("34 01 00 00 00 00 00 00 00 00", nil, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, "vendor specific form", got, want)
+}
+
 func TestReadPositionRefusals(t *testing.T) {
 	r := newRig(t, tapeOf("ab"))
 	r.want("34 00 00 00 00 00 00 00 14 00", "5/24/00 cdb[8].4") // an allocation length is for the extended form
 	r.want("34 06 00 00 00 00 00 00 20 00", "5/24/00 cdb[8].5")
-	r.want("34 01 00 00 00 00 00 00 00 00", "5/24/00 cdb[1].4") // vendor specific form
+	r.want("34 02 00 00 00 00 00 00 00 00", "5/24/00 cdb[1].4")
 	r.want("34 03 00 00 00 00 00 00 00 00", "5/24/00 cdb[1].4")
 }
 

@@ -51,6 +51,9 @@ func basicCommands() []command {
 		{Name: "PREVENT ALLOW MEDIUM REMOVAL", Action: spc.NoAction, Usage: "1E 00 00 00 01 00", Flags: changes, Run: (*Server).preventAllow},
 		{Name: "LOCATE(10)", Action: spc.NoAction, Usage: "2B 07 00 FF FF FF FF 00 FF 00", Flags: moves, Run: (*Server).locate10},
 		{Name: "READ POSITION, short form", Action: 0x00, Usage: "34 1F 00 00 00 00 00 00 00 00", Flags: needsMedium, Run: (*Server).readPositionShort},
+		// Vendor specific in SSC-5. Linux' st asks for it before it believes in logical addresses (mt tell); LTO
+		// drives know no other addresses and answer with the short form.
+		{Name: "READ POSITION, short form, vendor-specific", Action: 0x01, Usage: "34 1F 00 00 00 00 00 00 00 00", Flags: needsMedium, Run: (*Server).readPositionShort},
 		{Name: "READ POSITION, long form", Action: 0x06, Usage: "34 1F 00 00 00 00 00 00 00 00", Flags: needsMedium, Run: (*Server).readPositionLong},
 		{Name: "MODE SELECT(10)", Action: spc.NoAction, Usage: "55 11 00 00 00 00 00 FF FF 00", Flags: changes, Run: (*Server).modeSelect},
 		{Name: "MODE SENSE(10)", Action: spc.NoAction, Usage: "5A 18 FF FF 00 00 00 FF FF 00", Run: (*Server).modeSense},

@@ -25,7 +25,7 @@ const (
 )
 
 // create makes a backstore and opens its shared memory.
-func (h Host) create(library, name string) (*Device, error) {
+func (h Host) create(library, name, serial string) (*Device, error) {
 	dir := h.backstore(name)
 	if err := errors.Join(makeDir(filepath.Dir(dir)), makeDir(dir)); err != nil {
 		return nil, fmt.Errorf("make backstore %s: %w", name, err)
@@ -38,6 +38,10 @@ func (h Host) create(library, name string) (*Device, error) {
 	if err == nil {
 		// A tape may take hours for one command: the kernel must not give up on it.
 		err = set(filepath.Join(dir, "attrib/cmd_time_out"), "0")
+	}
+	if err == nil {
+		// The kernel keeps persistent reservations that outlive a power loss (APTPL) under this name.
+		err = set(filepath.Join(dir, "wwn/vpd_unit_serial"), serial)
 	}
 	var d *Device
 	if err == nil {

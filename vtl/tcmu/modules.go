@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"calypso/sys/errcode"
 	"calypso/sys/run"
@@ -44,7 +45,20 @@ func (h Host) Load(ctx context.Context, r run.Runner, loop, iscsi bool) error {
 				WithHint("modprobe %s; cloud kernels leave it out, linux-image-amd64 has it", m)
 		}
 	}
-	return h.Missing()
+	if err := h.Missing(); err != nil {
+		return err
+	}
+	h.keepReservations()
+	return nil
+}
+
+// keepReservations makes the directory in which the kernel writes down persistent reservations; without it
+// each registration ends in NOT READY. Where it cannot be made, reservations alone do not work.
+func (h Host) keepReservations() {
+	root, err := os.ReadFile(filepath.Join(h.Config, "dbroot"))
+	if dir := strings.TrimSpace(string(root)); err == nil && filepath.IsAbs(dir) {
+		_ = os.MkdirAll(filepath.Join(dir, "pr"), 0o700)
+	}
 }
 
 func (h Host) load(ctx context.Context, r run.Runner, module string) error {

@@ -11,6 +11,7 @@ import (
 // Unit is a device server to be put behind the kernel.
 type Unit struct {
 	Name      string // unique on this host, without slashes and commas
+	Serial    string // of its own
 	Transport scsi.Transport
 	Report    func(error) // told of commands that failed through no fault of the host; may be nil
 }
@@ -45,7 +46,7 @@ func Start(ctx context.Context, h Host, library string, units []Unit, exports ..
 func (s *Served) start(ctx context.Context, library string) error {
 	var names []string
 	for _, u := range s.units {
-		d, err := s.host.create(library, u.Name)
+		d, err := s.host.create(library, u.Name, u.Serial)
 		if err != nil {
 			return err
 		}
