@@ -26,6 +26,7 @@ check: vet lint race
 vet:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags lab ./lab
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 
