@@ -33,9 +33,9 @@ func vtlServeCommand() *command {
 		},
 		Examples: []example{
 			{"calypso vtl serve vtl01", "as devices of this host"},
-			{"calypso vtl serve vtl01 --iscsi --portal 192.0.2.1:3260 --initiator iqn.2001-04.com.example:sd1 --chap-file chap", "for one other host"},
+			{"calypso vtl serve vtl01 --iscsi --initiator iqn.2001-04.com.example:sd1", "for one initiator"},
 		},
-		Exits:   []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitDenied, errcode.ExitUnsupported},
+		Exits:   []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported},
 		Mutates: true,
 		Run:     runVTLServe,
 	}
