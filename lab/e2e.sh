@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the kernel level of the tests in the lab's virtual machine. Usage: e2e.sh [-run REGEXP]; ends with the tests' status.
+# Runs the kernel level of the tests in the lab's virtual machine. Usage: e2e.sh [-test.run REGEXP …]
+# (the flags of a compiled Go test); ends with the tests' status.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -8,6 +9,8 @@ trap 'rm -rf "$share"' EXIT
 export CGO_ENABLED=0
 go build -trimpath -tags urfave_cli_no_docs -o "$share/calypso" .
 go test -c -tags lab -o "$share/lab.test" ./lab
+# The flags go through a shell in the machine: each is quoted.
+flags=$(for flag; do printf "'%s' " "$flag"; done)
 cat >"$share/run" <<RUN
 #!/bin/sh
 export PATH=/lab:\$PATH HOME=/root
@@ -15,7 +18,7 @@ export PATH=/lab:\$PATH HOME=/root
 (sleep ${CALYPSO_LAB_LIMIT:-1500}; echo "lab: time is over" >>/lab/output; echo w >/proc/sysrq-trigger
  for t in /proc/[0-9]*/task/*; do grep -q lab.test \$t/comm && { cat \$t/wchan \$t/stack; echo; }; done >/lab/stacks 2>/dev/null
  dmesg >/lab/dmesg; echo 124 >/lab/status; sync; echo o >/proc/sysrq-trigger) &
-exec ./lab.test -test.v -test.timeout 30m $*
+exec ./lab.test -test.v -test.timeout 30m $flags
 RUN
 chmod 755 "$share/run"
 
