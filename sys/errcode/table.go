@@ -222,7 +222,7 @@ var table = []Entry{
 	{AttributeInvalid, ExitUsage, "the value does not fit the attribute; nothing was written", "see its format and length with 'calypso lto attr list'"},
 	{AttributeMismatch, ExitMismatch, "the cartridge memory took the attribute and holds another value", "see it with 'calypso lto attr get'; the memory may be worn out, or an adapter drops the command"},
 	{ModeNotFound, ExitNotFound, "the drive has no such mode page or field", "see 'calypso lto mode list'"},
-	{ModeRefused, ExitDevice, "the drive refused the value of the mode page; nothing was changed", "see what can be changed with 'calypso lto mode get'"},
+	{ModeRefused, ExitMismatch, "the drive refused the value of the mode page; nothing was changed", "see what can be changed with 'calypso lto mode get'"},
 	{ModeMismatch, ExitMismatch, "the drive took the mode page and set another value", "see what it set with 'calypso lto mode get'"},
 
 	{CleaningNotFound, ExitNotFound, "the library has no cleaning cartridge that can be used", "put one in; its barcode begins with CLN"},
