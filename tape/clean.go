@@ -91,13 +91,15 @@ func (d *Drive) judgeCleaning(ctx context.Context, err error) (*bool, error) {
 
 // CleaningAsked says whether the drive asks to be cleaned; told is false when it does not say.
 func (d *Drive) CleaningAsked(ctx context.Context) (asked, told bool) {
-	cdb := scsi.CleaningStatus()
-	data := make([]byte, 1024)
-	n, err := d.repeat(ctx, "log sense", cdb[:], nil, data)
-	if err != nil {
+	page, err := d.LogPage(ctx, scsi.LogDeviceStatus, 0)
+	if err != nil || page == nil {
 		return false, false
 	}
-	return scsi.ParseCleaningAsked(data[:n])
+	s := page.DeviceStatus()
+	if s == nil {
+		return false, false
+	}
+	return s.CleaningRequested || s.CleaningRequired, true
 }
 
 // waitCleaned waits until the drive has cleaned. It tells that in one of two ways: the cartridge is out (no
@@ -154,17 +156,18 @@ func (d *Drive) cleaningDone(ctx context.Context, r Readiness) (bool, error) {
 	return failed(errcode.CleaningFailed, r.Sense.String())
 }
 
+// expiredCleaningMedia is the TapeAlert flag of a cleaning cartridge that is used up (SSC-5).
+const expiredCleaningMedia = 22
+
 // cleaningExpired asks why a cleaning failed. A drive that does not tell means that the cartridge has
 // expired, by far the most frequent reason.
 func (d *Drive) cleaningExpired(ctx context.Context) bool {
-	cdb := scsi.CleaningAlerts()
-	data := make([]byte, 1024)
-	n, err := d.repeat(ctx, "log sense", cdb[:], nil, data)
-	if err != nil {
+	page, err := d.LogPage(ctx, scsi.LogTapeAlertResponse, 0)
+	if err != nil || page == nil {
 		return true
 	}
-	expired, told := scsi.ParseCleaningExpired(data[:n])
-	return expired || !told
+	flags, told := page.TapeAlertResponse()
+	return flags.Has(expiredCleaningMedia) || !told
 }
 
 // mayTake says whether the library can take the cartridge out of the drive.

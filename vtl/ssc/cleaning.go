@@ -32,12 +32,6 @@ const (
 // asksCleaning are flags 20 and 21.
 const asksCleaning alerts = 1<<(64-alertCleanNow) | 1<<(64-alertCleanPeriodic)
 
-// cleaningRequested says whether the drive asks to be cleaned: flag 20 or 21 was raised and it has not
-// been cleaned since, whoever may have read the flags.
-func (s *Server) cleaningRequested() bool {
-	return s.raised(alertCleanNow) || s.raised(alertCleanPeriodic)
-}
-
 // clean is what a drive does with a cleaning cartridge as soon as it is put in: it takes no time here.
 // Each cleaning is booked in the cartridge before it counts; one that has none left cleans nothing. The
 // error is what kept the cartridge memory from being written.

@@ -37,6 +37,12 @@ func (r *rig) wantAlerts(flags ...int) {
 	}
 }
 
+// cleaningRequested says whether the drive asks to be cleaned: flag 20 or 21 was raised and it has not
+// been cleaned since, whoever may have read the flags.
+func (s *Server) cleaningRequested() bool {
+	return s.raised(alertCleanNow) || s.raised(alertCleanPeriodic)
+}
+
 func TestCleaning(t *testing.T) {
 	r := newRig(t, nil)
 	r.s.raise(20)

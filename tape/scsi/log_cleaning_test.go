@@ -5,8 +5,28 @@ import (
 	"testing"
 )
 
+// cleaningAsked is what a host wants of page 11h about cleaning; ok is false when the page does not say.
+func cleaningAsked(data []byte) (asked, ok bool) {
+	p, err := ParseLogPage(data)
+	if err != nil || p.Code != LogDeviceStatus || p.DeviceStatus() == nil {
+		return false, false
+	}
+	s := p.DeviceStatus()
+	return s.CleaningRequested || s.CleaningRequired, true
+}
+
+// cleaningExpired is flag 22 of page 12h.
+func cleaningExpired(data []byte) (expired, ok bool) {
+	p, err := ParseLogPage(data)
+	if err != nil || p.Code != LogTapeAlertResponse {
+		return false, false
+	}
+	flags, ok := p.TapeAlertResponse()
+	return flags.Has(22), ok
+}
+
 // Pages recorded from an LTO drive emulation (11h) and laid out as SSC-5 has them (12h).
-func TestParseCleaningAsked(t *testing.T) {
+func TestCleaningAsked(t *testing.T) {
 	for _, tt := range []struct {
 		name, page string
 		asked, ok  bool
@@ -23,14 +43,14 @@ func TestParseCleaningAsked(t *testing.T) {
 		{"short", "11 00", false, false},
 		{"", "", false, false},
 	} {
-		asked, ok := ParseCleaningAsked(unhex(t, tt.page))
+		asked, ok := cleaningAsked(unhex(t, tt.page))
 		if asked != tt.asked || ok != tt.ok {
 			t.Errorf("%s: %v, %v; want %v, %v", tt.name, asked, ok, tt.asked, tt.ok)
 		}
 	}
 }
 
-func TestParseCleaningExpired(t *testing.T) {
+func TestCleaningExpired(t *testing.T) {
 	for _, tt := range []struct {
 		name, page  string
 		expired, ok bool
@@ -41,7 +61,7 @@ func TestParseCleaningExpired(t *testing.T) {
 		{"cut off", "12 00 000c 0000 03 08 00000400000000", false, false},
 		{"page 2Eh", "2e 00 000c 0000 03 08 0000040000000000", false, false},
 	} {
-		expired, ok := ParseCleaningExpired(unhex(t, tt.page))
+		expired, ok := cleaningExpired(unhex(t, tt.page))
 		if expired != tt.expired || ok != tt.ok {
 			t.Errorf("%s: %v, %v; want %v, %v", tt.name, expired, ok, tt.expired, tt.ok)
 		}
@@ -49,7 +69,9 @@ func TestParseCleaningExpired(t *testing.T) {
 }
 
 func TestCleaningPages(t *testing.T) {
-	for want, got := range map[string]CDB10{"4d 00 51 00 00 00 00 04 00 00": CleaningStatus(), "4d 00 52 00 00 00 00 04 00 00": CleaningAlerts()} {
+	for want, got := range map[string]CDB10{
+		"4d 00 51 00 00 00 00 04 00 00": LogSense(LogDeviceStatus, 0, 1024), "4d 00 52 00 00 00 00 04 00 00": LogSense(LogTapeAlertResponse, 0, 1024),
+	} {
 		if !bytes.Equal(got[:], unhex(t, want)) {
 			t.Errorf("% x, want %s", got, want)
 		}
@@ -62,10 +84,10 @@ func FuzzCleaningPages(f *testing.F) {
 	f.Add([]byte{0x12, 0, 0, 12, 0, 0, 3, 8, 0, 0, 4, 0, 0, 0, 0, 0})
 	f.Add([]byte{0x11, 0, 0xFF, 0xFF, 0, 0, 3, 0xFF})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, ok := ParseCleaningAsked(exact(data)); ok && len(data) < 9 {
+		if _, ok := cleaningAsked(exact(data)); ok && len(data) < 9 {
 			t.Errorf("% x: decoded without a value", data)
 		}
-		if _, ok := ParseCleaningExpired(exact(data)); ok && len(data) < 16 {
+		if _, ok := cleaningExpired(exact(data)); ok && len(data) < 16 {
 			t.Errorf("% x: decoded without 8 bytes", data)
 		}
 	})
