@@ -5,8 +5,10 @@
 set -eu
 
 suite=trixie
-packages=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,kmod,dbus,zstd,procps,iproute2,e2fsprogs,tar
+packages=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,kmod,dbus,zstd,procps,psmisc,iproute2,e2fsprogs,tar
 packages=$packages,tgt,open-iscsi,mt-st,mtx,sg3-utils,stenc,lsscsi,jq,strace
+packages=$packages,lvm2,thin-provisioning-tools,dosfstools,zfs-dkms,zfsutils-linux,linux-headers-amd64
+packages=$packages,bacula-sd,bacula-fd,bacula-director-sqlite3,bacula-console
 
 key=$(sha256sum "$0" | cut -c1-16)
 cache=${CALYPSO_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/calypso-lab}
@@ -16,10 +18,36 @@ if [ -e "$out/complete" ]; then
   exit 0
 fi
 
+# One build at a time: who comes second finds the first one's result.
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+if [ -e "$out/complete" ]; then
+  echo "$out"
+  exit 0
+fi
+
 work=$out.new.$$
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"
-mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$work/root" >&2
+
+# ZFS is built for the machine's kernel while the root is made; then its modules stay and what built them goes.
+cat >"$work/keep-modules" <<'KEEP'
+#!/bin/sh
+set -eu
+root=$1
+kernel=$(basename "$root"/lib/modules/*)
+test -n "$(find "$root/lib/modules/$kernel/updates/dkms" -name 'zfs.ko*')"
+cp -a "$root/lib/modules/$kernel/updates" "$root/var/tmp/updates"
+chroot "$root" sh -c 'apt-get purge -q -y zfs-dkms dkms linux-headers-amd64 && apt-get autoremove -q -y --purge'
+rm -rf "$root/lib/modules/$kernel/updates"
+mv "$root/var/tmp/updates" "$root/lib/modules/$kernel/updates"
+chroot "$root" depmod "$kernel"
+KEEP
+chmod 755 "$work/keep-modules"
+mmdebstrap --quiet --variant=minbase --components=main,contrib --include="$packages" \
+  --essential-hook='echo "bacula-director-sqlite3 bacula-director-sqlite3/dbconfig-install boolean false" | chroot "$1" debconf-set-selections' \
+  --customize-hook="$work/keep-modules" "$suite" "$work/root" >&2
 cp "$work"/root/boot/vmlinuz-* "$work/vmlinuz"
 cp "$work"/root/boot/initrd.img-* "$work/initrd"
 
@@ -52,7 +80,10 @@ ln -s ../lab.service "$work/root/etc/systemd/system/multi-user.target.wants/lab.
 }
 # Services start in the scenarios that want them; what slows the start down and has no use here is off.
 for unit in tgt.service open-iscsi.service iscsid.service iscsid.socket apt-daily.timer apt-daily-upgrade.timer \
-  dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-networkd.service getty@tty1.service serial-getty@ttyS0.service; do
+  dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-networkd.service getty@tty1.service serial-getty@ttyS0.service \
+  bacula-director.service bacula-sd.service bacula-fd.service lvm2-monitor.service lvm2-lvmpolld.socket blk-availability.service \
+  zfs-load-module.service zfs-import-cache.service zfs-import-scan.service zfs-mount.service zfs-share.service \
+  zfs-volume-wait.service zfs-zed.service; do
   ln -sf /dev/null "$work/root/etc/systemd/system/$unit"
 done
 echo "/dev/vda / ext4 defaults,noatime 0 1" >"$work/root/etc/fstab"
@@ -62,7 +93,6 @@ truncate -s 8G "$work/disk.img"
 mke2fs -q -t ext4 -E lazy_itable_init=1,lazy_journal_init=1 -O ^metadata_csum -d "$work/root" "$work/disk.img" >&2
 rm -rf "$work/root"
 touch "$work/complete"
-mkdir -p "$cache"
 mv -T "$work" "$out"
 trap - EXIT
 echo "$out"
