@@ -74,7 +74,9 @@ type Element struct {
 	Address      uint16 // element address
 	Full         bool
 	Barcode      string
-	Source       int // element address the cartridge came from, -1 unknown
+	Tag, AltTag  string // the volume tags as they were sent, with their padding; also of empty places
+	Source       int    // element address the cartridge came from, -1 unknown
+	SourceField  uint16 // what is told as the source though it is said not to count: mtx goes by it
 	DriveVendor  string
 	DriveProduct string
 	DriveSerial  string
@@ -166,12 +168,4 @@ func (v Inventory) Free() (Element, error) {
 		}
 	}
 	return Element{}, errcode.New(errcode.NoFreeSlot, "", "every slot is full")
-}
-
-// MtxNumber is the number that mtx gives the place: it counts io slots on from the last slot.
-func (v Inventory) MtxNumber(e Element) int {
-	if e.Kind == IO {
-		return int(v.assignment.Slots.Count) + e.Number
-	}
-	return e.Number
 }

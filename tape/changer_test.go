@@ -160,10 +160,10 @@ func TestInventoryLookups(t *testing.T) {
 	if e, err := v.Free(); err != nil || e.Number != 2 {
 		t.Error(e, err)
 	}
-	if e, ok := v.ByAddress(102); !ok || v.MtxNumber(e) != 6 {
+	if e, ok := v.ByAddress(102); !ok || e.Number != 2 {
 		t.Error(e, ok)
 	}
-	if e, _ := v.Find(DriveBay, 1); v.MtxNumber(e) != 1 {
+	if e, _ := v.Find(DriveBay, 1); e.Number != 1 {
 		t.Error(e)
 	}
 	_, err = v.ByBarcode("")

@@ -77,7 +77,7 @@ func (c *Changer) elements(ctx context.Context, k Kind, r scsi.ElementRange) ([]
 
 // place makes an Element of a status.
 func (c *Changer) place(k Kind, s scsi.ElementStatus) Element {
-	e := Element{Kind: k, Address: s.Address, Full: s.Full, Source: -1, Barcode: s.Barcode,
+	e := Element{Kind: k, Address: s.Address, Full: s.Full, Source: -1, SourceField: s.SourceField, Barcode: s.Barcode, Tag: s.Tag, AltTag: s.AltTag,
 		DriveVendor: s.DeviceVendor, DriveProduct: s.DeviceModel, DriveSerial: s.DeviceSerial,
 		Cleaning: s.Full && s.MediumType == 2, Exception: s.Except, Accessible: s.Accessible, Disabled: s.Disabled}
 	if !e.Full {

@@ -13,11 +13,14 @@ type ElementStatus struct {
 	ASC          ASC
 	SourceValid  bool   // SVALID
 	Source       uint16 // the storage element that the cartridge came from last
+	SourceField  uint16 // what stands there, valid or not
 	Inverted     bool
 	Disabled     bool // ED
 	MediumType   byte // 0 unknown, 1 data, 2 cleaning, 3 diagnostic, 4 WORM, 5 microcode
 	Barcode      string
 	AltBarcode   string
+	Tag          string // the volume tags as they were sent, with their padding; "" when none came
+	AltTag       string
 	DeviceVendor string // DVCID: the drive in this place
 	DeviceModel  string
 	DeviceSerial string
@@ -104,28 +107,26 @@ func (l elementLayout) decode(d []byte) ElementStatus {
 		ExportOK: d[2]&0x10 != 0, ImportOK: d[2]&0x20 != 0,
 		ASC:         ASC(uint16At(d, 4)),
 		SourceValid: d[9]&0x80 != 0, Inverted: d[9]&0x40 != 0, Disabled: d[9]&0x08 != 0,
-		MediumType: d[9] & 0x07,
+		MediumType: d[9] & 0x07, SourceField: uint16At(d, 10),
 	}
 	if e.SourceValid {
-		e.Source = uint16At(d, 10)
+		e.Source = e.SourceField
 	}
 	rest := d[12:]
 	if l.primary {
-		e.Barcode, rest = volumeTag(rest)
+		e.Barcode, e.Tag, rest = volumeTag(rest)
 	}
 	if l.alternate {
-		e.AltBarcode, rest = volumeTag(rest)
+		e.AltBarcode, e.AltTag, rest = volumeTag(rest)
 	}
 	e.setDevice(rest)
 	return e
 }
 
 // volumeTag takes a 36-byte volume tag: 32 characters, 2 reserved, a sequence number (SMC-3 6.10.7).
-func volumeTag(b []byte) (tag string, rest []byte) {
-	if len(b) < 36 {
-		return asciiField(b[:min(len(b), 32)]), nil
-	}
-	return asciiField(b[:32]), b[36:]
+func volumeTag(b []byte) (text, sent string, rest []byte) {
+	sent = string(b[:min(len(b), 36)])
+	return asciiField(b[:min(len(b), 32)]), sent, b[len(sent):]
 }
 
 // setDevice reads the device identification: code set, type, reserved, length, identifier. Type 1

@@ -14,6 +14,9 @@ func descriptor(fixed, barcode, rest string, t *testing.T) string {
 	return string(unhex(t, fixed)) + pad(barcode, 32) + "\x00\x00\x00\x00" + rest
 }
 
+// tag is a volume tag as it is sent.
+func tag(text string) string { return pad(text, 32) + "\x00\x00\x00\x00" }
+
 func u24(n int) string { return string([]byte{byte(n >> 16), byte(n >> 8), byte(n)}) }
 
 // page is an element status page of descriptors that all have one length.
@@ -51,11 +54,11 @@ func TestParseElementStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := ElementReport{First: 1, Reported: 4, Elements: []ElementStatus{
-		{Type: DriveElement, Address: 1, Full: true, Accessible: true, SourceValid: true, Source: 0x3F2, MediumType: 1,
-			Barcode: "S30002L9", DeviceVendor: "HPE", DeviceModel: "Ultrium 9-SCSI", DeviceSerial: "8031BDC7D1"},
-		{Type: DriveElement, Address: 2, Accessible: true, DeviceVendor: "HPE", DeviceModel: "Ultrium 9-SCSI", DeviceSerial: "8031BDC7DB"},
-		{Type: StorageElement, Address: 0x3E9, Full: true, Accessible: true, MediumType: 2, Barcode: "CLNU01L9"},
-		{Type: StorageElement, Address: 0x3EA, Accessible: true, Except: true, ASC: 0x8301},
+		{Type: DriveElement, Address: 1, Full: true, Accessible: true, SourceValid: true, Source: 0x3F2, SourceField: 0x3F2, MediumType: 1,
+			Tag: tag("S30002L9"), Barcode: "S30002L9", DeviceVendor: "HPE", DeviceModel: "Ultrium 9-SCSI", DeviceSerial: "8031BDC7D1"},
+		{Type: DriveElement, Address: 2, Accessible: true, Tag: tag(""), DeviceVendor: "HPE", DeviceModel: "Ultrium 9-SCSI", DeviceSerial: "8031BDC7DB"},
+		{Type: StorageElement, Address: 0x3E9, Full: true, Accessible: true, MediumType: 2, Barcode: "CLNU01L9", Tag: tag("CLNU01L9")},
+		{Type: StorageElement, Address: 0x3EA, Accessible: true, Except: true, ASC: 0x8301, Tag: tag("")},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -74,7 +77,7 @@ func TestParseElementStatusVariants(t *testing.T) {
 	}
 	want := []ElementStatus{
 		{Type: ImportElement, Address: 0x65, Full: true, Imported: true, ExportOK: true, ImportOK: true, SourceValid: true,
-			Source: 7, Inverted: true, Disabled: true, Barcode: "V00001L8", AltBarcode: "ALT"},
+			Source: 7, SourceField: 7, Inverted: true, Disabled: true, Barcode: "V00001L8", AltBarcode: "ALT", Tag: tag("V00001L8"), AltTag: tag("ALT")},
 		{Type: DriveElement, Address: 0x100, DeviceSerial: "HU12345678"},
 		{Type: DriveElement, Address: 0x101, DeviceSerial: "HU12345679"},
 		{Type: DriveElement, Address: 0x102},
