@@ -33,8 +33,8 @@ func TestMtxFormat(t *testing.T) {
 	a := newAppliance(t)
 	a.calypso(0, "vtl", "create", "vtl01", "--drives", "2", "--slots", "4", "--io-slots", "2", "--tapes", "3")
 	a.calypso(0, "vtl", "tape", "add", "vtl01", "CLNU01CU")
-	a.calypso(0, "vtl", "tape", "add", "vtl01", "X1L8", "--io-slot", "2")
-	show := a.calypso(0, "library", "show", "vtl01").out
+	a.calypso(0, "vtl", "tape", "add", "vtl01", "X00001L8", "--io-slot", "2")
+	show := a.calypso(0, "library", "show", "vtl01", "--format", "mtx").out
 	c, _ := a.judged(shim(a))
 	if want := sameAsMtx(t, c, "nothing loaded"); strings.ReplaceAll(want, judgedDevice, "vtl01") != show {
 		t.Errorf("library show --format mtx:\n%smtx status:\n%s", show, want)

@@ -103,10 +103,11 @@ func libraryShowCommand() *command {
 		Name: "show", Summary: "show what is in each drive and slot of a library",
 		Description: "Shows the drives, slots and I/O slots with their cartridges, as the changer reports them. It takes no lock and disturbs nothing.",
 		Args:        []arg{libraryArg()},
-		Flags:       []flag{boolFlag("full", "leave empty slots out of the table")},
+		Flags:       []flag{boolFlag("full", "leave empty slots out of the table"), formatFlag("mtx", "mtx status")},
 		Examples: []example{
 			{"calypso library show vtl01", "what is where"},
 			{"calypso library show vtl01 --json | jq -r '.slots[]|select(.full).barcode'", "the barcodes in slots"},
+			{"calypso library show /dev/sg3 --format mtx", "for a script that reads the answer of 'mtx status'"},
 		},
 		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitDevice},
 		Run:   runLibraryShow,
@@ -114,11 +115,18 @@ func libraryShowCommand() *command {
 }
 
 func runLibraryShow(ctx context.Context, inv *invocation) (err error) {
+	foreign, err := inv.foreign()
+	if err != nil {
+		return err
+	}
 	c, err := inv.observeChanger(ctx, inv.arg("LIBRARY"))
 	if err != nil {
 		return err
 	}
 	defer closeInto(&err, c)
+	if foreign {
+		return inv.showMtx(ctx, c)
+	}
 	return inv.showInventory(ctx, c, inv.flag("full"))
 }
 

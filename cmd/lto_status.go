@@ -20,11 +20,15 @@ func ltoStatusCommand() *command {
 
 Takes no lock and does not disturb a running job. While one uses a virtual drive its holder is shown, and what only the holder knows (the position, the activity, the key, the ratio of compression) is not known.
 
-What was seen last is kept in the state directory. A drive that cannot be asked now is shown as it was then, with the time: 'stale' is true, and 'stale_parts' lists what is of that time.`,
+What was seen last is kept in the state directory. A drive that cannot be asked now is shown as it was then, with the time: 'stale' is true, and 'stale_parts' lists what is of that time.
+
+--format mt answers as 'mt -f /dev/nst0 status' of Debian's mt-st does. For a drive behind the kernel it asks the driver, as mt does, so it is refused while another program has the drive.`,
+		Flags: []flag{formatFlag("mt", "mt status")},
 		Examples: []example{
 			{"calypso lto status -f vtl01:0", "how things are"},
 			{"calypso lto status -f vtl01:0 --json | jq -r .state", "the state in one word"},
 			{"calypso lto status -f vtl01:0 --json | jq .medium.remaining_bytes", "how much room is left on the tape"},
+			{"calypso lto status -f vtl01:0 --format mt", "for a script that reads the answer of 'mt status'"},
 		},
 		Run: runLTOStatus,
 	})
@@ -101,6 +105,12 @@ func announced(c *catalog.Cartridge, archives []catalog.Archive) *catalog.InFlig
 }
 
 func runLTOStatus(ctx context.Context, inv *invocation) error {
+	switch foreign, err := inv.foreign(); {
+	case err != nil:
+		return err
+	case foreign:
+		return inv.statusMt(ctx)
+	}
 	doc, err := inv.lookAtStatus(ctx)
 	if err != nil {
 		if doc, err = inv.lastKnown(ctx, err); err != nil {
