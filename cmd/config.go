@@ -19,7 +19,8 @@ The file is YAML with these keys, all optional:
   drive: vtl01:0        # default of -f
   block_size: 256KiB    # of new labels
   buffer: 256MiB        # between the source and the drive
-  backing: /srv/tapes   # where new virtual libraries keep their tapes`,
+  backing: /srv/tapes   # where new virtual libraries keep their tapes
+  changers: [DEC418146K_LL02]   # serial numbers of changers that may be moved without 'library discover --write'`,
 		Commands: []*command{{
 			Name: "show", Summary: "show what is in force, and why",
 			Description: "Shows where files live and every setting, each with what decided it.",

@@ -126,6 +126,40 @@ func TestHostLibraryIsRemembered(t *testing.T) {
 	}
 }
 
+// The configuration file allows a robot to be moved that nobody had remembered, with the same care.
+func TestHostChangerIsAllowed(t *testing.T) {
+	r := newHostRig(t)
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	allow := func(serial string) {
+		if err := os.WriteFile(config, []byte("changers: ["+serial+"]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allow("OTHER")
+	_, errs := r.calypso(errcode.ExitRefused, "library", "load", "/dev/sch0", "--slot", "1", "--config", config)
+	if !strings.Contains(errs, "changers:") {
+		t.Errorf("the refusal does not say what to do:\n%s", errs)
+	}
+	allow(r.lib.Serial)
+	r.calypso(0, "library", "load", "/dev/sch0", "--slot", "1", "--drive", "1", "--config", config)
+	r.busy["/dev/nst1"] = true
+	r.calypso(errcode.ExitBusy, "library", "unload", r.lib.Serial, "--drive", "1", "--config", config)
+	r.busy["/dev/nst1"] = false
+	r.calypso(0, "library", "exchange", "/dev/sg0", "slot:2", "--drive", "1", "--config", config)
+	r.calypso(0, "library", "unload", r.lib.Serial, "--drive", "1", "--config", config)
+	if lib, _ := r.store.Get("real"); lib.LoadedIn(1) != "" || r.held["/dev/nst1"] != 2 {
+		t.Errorf("the drive was not unloaded and held: %v", r.held)
+	}
+	if out, _ := r.calypso(0, "library", "list", "--config", config); strings.Contains(out, r.lib.Serial) {
+		t.Errorf("it was remembered:\n%s", out)
+	}
+	if err := os.WriteFile(config, []byte("changers: 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.calypso(errcode.ExitUsage, "library", "load", "/dev/sg0", "--slot", "1", "--config", config)
+	r.calypso(0, "library", "show", "/dev/sg0", "--config", config)
+}
+
 // Every name of a drive leads to the same drive and lock, and to all verbs.
 func TestHostDriveHasManyNames(t *testing.T) {
 	r := newHostRig(t)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"calypso/sys/errcode"
 	"calypso/tape"
@@ -21,6 +23,7 @@ type library struct {
 	hardware *discover.Library // nil: not remembered
 	node     *sg.Node          // of a changer that is not remembered
 	served   bool              // the virtual library is served through the kernel
+	unclear  error             // why it cannot be said whether the robot may be moved
 }
 
 func (inv *invocation) virtualLibrary(l *vtl.Library) *library {
@@ -83,7 +86,30 @@ func (inv *invocation) changerAt(node sg.Node) (*library, error) {
 			return l, nil
 		}
 	}
-	return &library{Name: node.Generic, Serial: node.Serial, node: &node}, nil
+	l := &library{Name: node.Generic, Serial: node.Serial, node: &node}
+	c, err := inv.configuration()
+	if err == nil && c.MayMove(node.Serial) {
+		err = l.join(inv.ctx)
+	}
+	l.unclear = err // a look does not need it
+	return l, nil
+}
+
+// join finds out which drive is in which bay of a library that is not remembered: as much is known of it then.
+func (l *library) join(ctx context.Context) error {
+	list, err := nodes()
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(n sg.Node) bool { return n.Kind == sg.Changer && n.Generic != l.node.Generic })
+	for _, c := range discover.Scan(ctx, list, openNode).Changers {
+		joined, err := c.Remember(l.Name, time.Now())
+		if err != nil {
+			return err
+		}
+		l.hardware = &joined
+	}
+	return nil
 }
 
 // libraries are all that are known: the virtual ones, then those of the host.
@@ -105,11 +131,14 @@ func (l *library) throughKernel() bool { return l.virtual == nil || l.served }
 
 // mayMove refuses a robot that nobody said is ours: a chassis that is shared shows the cartridges of others.
 func (l *library) mayMove() error {
-	if l.node == nil {
+	switch {
+	case l.unclear != nil:
+		return l.unclear
+	case l.node == nil || l.hardware != nil:
 		return nil
 	}
 	return errcode.New(errcode.LibraryNotRemembered, l.Name, "the changer with serial number %s may be another's", cell(orNull(l.Serial))).
-		WithHint("'calypso library discover --write' makes it known as yours")
+		WithHint("'calypso library discover --write' makes it known as yours; so does its serial number below 'changers:' in the configuration file")
 }
 
 // driveSerial is the serial number of a drive; errcode.DriveNotFound without one.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,10 +23,11 @@ const schema = 1
 
 // File is the configuration file. A key that is missing is "".
 type File struct {
-	Drive     string `yaml:"drive"`      // default of -f/--drive
-	BlockSize string `yaml:"block_size"` // default of --block-size, a Size
-	Buffer    string `yaml:"buffer"`     // default of --buffer, a Size
-	Backing   string `yaml:"backing"`    // where new virtual libraries keep their tapes
+	Drive     string   `yaml:"drive"`      // default of -f/--drive
+	BlockSize string   `yaml:"block_size"` // default of --block-size, a Size
+	Buffer    string   `yaml:"buffer"`     // default of --buffer, a Size
+	Backing   string   `yaml:"backing"`    // where new virtual libraries keep their tapes
+	Changers  []string `yaml:"changers"`   // serial numbers of changers whose robots may be moved though nobody had them remembered
 }
 
 // The names of the settings: keys of the file and of `config show`.
@@ -34,6 +36,7 @@ const (
 	BlockSize = "block_size"
 	Buffer    = "buffer"
 	Backing   = "backing"
+	Changers  = "changers"
 )
 
 // Setting is one setting with what decided it.
@@ -56,11 +59,23 @@ var definitions = []definition{
 	{key: BlockSize, otherwise: "256KiB", field: func(f *File) *string { return &f.BlockSize }, isSize: true},
 	{key: Buffer, otherwise: "256MiB", field: func(f *File) *string { return &f.Buffer }, isSize: true},
 	{key: Backing, field: func(f *File) *string { return &f.Backing }},
+	{key: Changers, field: func(f *File) *string { return joined(f.Changers) }},
+}
+
+func joined(list []string) *string {
+	text := strings.Join(list, ", ")
+	return &text
 }
 
 // Config is what is in force. It does not change.
 type Config struct {
 	settings []Setting
+	changers []string
+}
+
+// MayMove says whether the file allows to move the robot of the changer with a serial number.
+func (c Config) MayMove(serial string) bool {
+	return serial != "" && slices.Contains(c.changers, serial)
 }
 
 // Load reads the file at path, which may be missing unless required (it was named with --config),
@@ -72,7 +87,7 @@ func Load(path string, required bool, getenv func(string) string, flags map[stri
 	if err := read(path, required, &file); err != nil {
 		return Config{}, err
 	}
-	var c Config
+	c := Config{changers: file.Changers}
 	for _, d := range definitions {
 		c.settings = append(c.settings, d.decide(path, &file, getenv, flags))
 	}
@@ -119,6 +134,9 @@ func check(path string, file *File) error {
 		if _, err := Size(value); err != nil {
 			return errcode.New(errcode.ConfigInvalid, path, "key %q: %w", d.key, err)
 		}
+	}
+	if slices.Contains(file.Changers, "") {
+		return errcode.New(errcode.ConfigInvalid, path, "key %q: a serial number is empty", Changers)
 	}
 	if file.Backing != "" && !filepath.IsAbs(file.Backing) {
 		return errcode.New(errcode.ConfigInvalid, path, "key %q: %q is not an absolute path", Backing, file.Backing)

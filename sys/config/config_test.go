@@ -66,6 +66,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"block_size: 010\n", `"010" is not a size`},
 		{"schema_version: 2\n", "schema version 2"},
 		{"backing: tapes\n", "not an absolute path"},
+		{"changers: A1\n", "changers"},
+		{"changers: [A1, \"\"]\n", "a serial number is empty"},
 		{"", "empty"},
 	}
 	for _, tt := range tests {
@@ -79,6 +81,24 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, err := Load(file(t, "schema_version: 1\n"), true, env(nil), nil); err != nil {
 		t.Errorf("Load of version 1 = %v", err)
+	}
+}
+
+func TestMayMove(t *testing.T) {
+	c, err := Load(file(t, "changers: [A1, \"0815\"]\n"), true, env(nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for serial, want := range map[string]bool{"A1": true, "0815": true, "a1": false, "A": false, "": false} {
+		if got := c.MayMove(serial); got != want {
+			t.Errorf("MayMove(%q) = %v; want %v", serial, got, want)
+		}
+	}
+	if got := c.Get(Changers).Value; got != "A1, 0815" {
+		t.Errorf("changers = %q", got)
+	}
+	if (Config{}).MayMove("") {
+		t.Error("a changer without a serial number may be moved")
 	}
 }
 
