@@ -17,7 +17,7 @@ func libraryGroup() *command {
 		Commands: []*command{
 			libraryListCommand(), libraryShowCommand(), libraryInventoryCommand(), libraryLoadCommand(),
 			libraryUnloadCommand(), libraryMoveCommand(), libraryImportCommand(), libraryExportCommand(),
-			libraryExchangeCommand(), libraryDiscoverCommand(),
+			libraryExchangeCommand(), libraryAuditCommand(), libraryDiscoverCommand(),
 		},
 	}
 }
@@ -133,7 +133,7 @@ func runLibraryShow(ctx context.Context, inv *invocation) (err error) {
 func libraryInventoryCommand() *command {
 	return &command{
 		Name: "inventory", Summary: "make the library look at every slot again, then show it",
-		Description: "Tells the changer to look into every element and read every barcode (INITIALIZE ELEMENT STATUS), then shows the result. A large real library needs many minutes.",
+		Description: "Tells the changer to look into every element and read every barcode (INITIALIZE ELEMENT STATUS), then shows the result. A large real library needs many minutes. Cartridges that were lost when a move failed are named and known again where they are found.",
 		Args:        []arg{libraryArg()},
 		Examples:    []example{{"calypso library inventory vtl01", "look again at everything"}},
 		Exits:       moveExits, Mutates: true,
@@ -152,24 +152,48 @@ func runLibraryInventory(ctx context.Context, inv *invocation) (err error) {
 			return err
 		}
 	}
-	return inv.showInventory(ctx, c, false)
+	doc, v, err := inv.readInventory(ctx, c)
+	if err != nil {
+		return err
+	}
+	found, err := inv.foundAgain(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		inv.note("%s is in %s: %s", f.Barcode, f.Place.String(), f.Trouble)
+	}
+	return inv.emit(libraryInventoryDoc{doc, found}, func(p *page) { p.library(doc, false) })
+}
+
+// libraryInventoryDoc is `calypso library inventory --json`.
+type libraryInventoryDoc struct {
+	libraryShowDoc
+	FoundAgain []foundAgainDoc `json:"found_again"`
 }
 
 func (inv *invocation) showInventory(ctx context.Context, c *changer, fullOnly bool) error {
+	doc, _, err := inv.readInventory(ctx, c)
+	if err != nil {
+		return err
+	}
+	return inv.emit(doc, func(p *page) { p.library(doc, fullOnly) })
+}
+
+func (inv *invocation) readInventory(ctx context.Context, c *changer) (doc libraryShowDoc, v tape.Inventory, err error) {
 	id, err := c.Identify(ctx)
 	if err != nil {
-		return err
+		return doc, v, err
 	}
-	v, err := c.Inventory(ctx)
-	if err != nil {
-		return err
+	if v, err = c.Inventory(ctx); err != nil {
+		return doc, v, err
 	}
-	doc := libraryShowDoc{Library: c.library.Name, Serial: id.Serial, Vendor: id.Vendor, Product: id.Product}
+	doc = libraryShowDoc{Library: c.library.Name, Serial: id.Serial, Vendor: id.Vendor, Product: id.Product}
 	for _, e := range v.Of(tape.DriveBay) {
 		doc.Drives = append(doc.Drives, newDriveDoc(c.library.Name, v, e))
 	}
 	doc.Slots, doc.IOSlots = elementDocs(v.Of(tape.Slot)), elementDocs(v.Of(tape.IO))
-	return inv.emit(doc, func(p *page) { p.library(doc, fullOnly) })
+	return doc, v, nil
 }
 
 func newDriveDoc(library string, v tape.Inventory, e tape.Element) driveDoc {

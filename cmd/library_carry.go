@@ -26,7 +26,10 @@ func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Elem
 		return tape.Moved{}, err
 	}
 	m, err := c.Transfer(ctx, from, to)
-	err = c.TellPlace(ctx, err, from, to)
+	if err == nil {
+		return m, inv.moved(ctx, c, m)
+	}
+	err = inv.notMoved(ctx, c, err, from, to)
 	var e *errcode.Error
 	if from.Kind == tape.DriveBay && c.library.throughKernel() && errors.As(err, &e) && e.State == "" {
 		e.State = "the drive was unloaded"

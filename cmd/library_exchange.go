@@ -74,7 +74,12 @@ func (inv *invocation) exchange(ctx context.Context, c *changer, d *drive, from,
 			return err
 		}
 		var err error
-		if moves, err = c.Exchange(ctx, from, bay); err != nil {
+		if moves, err = c.Exchange(ctx, from, bay); err == nil {
+			err = inv.moved(ctx, c, moves...)
+		} else {
+			err = inv.notMoved(ctx, c, inv.notMoved(ctx, c, err, from, bay), bay, from)
+		}
+		if err != nil {
 			var e *errcode.Error
 			if errors.As(err, &e) && e.State == "" {
 				e.State = "the drive was unloaded"

@@ -208,7 +208,10 @@ func (inv *invocation) makeRoom(ctx context.Context, c *changer, d *drive, v tap
 			return nil, err
 		}
 		if m, err = c.Transfer(ctx, *bay, target); err != nil {
-			return nil, c.TellPlace(ctx, err, *bay, target)
+			return nil, inv.notMoved(ctx, c, err, *bay, target)
+		}
+		if err := inv.moved(ctx, c, m); err != nil {
+			return nil, err
 		}
 	}
 	bay.Full, bay.Barcode = false, ""
@@ -221,6 +224,9 @@ func (inv *invocation) clean(ctx context.Context, c *changer, d *drive, doc *cle
 	}
 	res, err := tape.Clean(ctx, c.Changer, d.Drive, cartridge, bay)
 	doc.Place, doc.Expired, doc.StillAsked = newPlaceDoc(res.Place), res.Expired, res.Asks
+	if res.Loaded {
+		err = errors.Join(err, inv.moved(ctx, c, tape.Moved{Barcode: cartridge.Barcode, From: cartridge, To: res.Place}))
+	}
 	if res.Loaded && cartridge.Barcode != "" {
 		known, bookErr := inv.cleanings().Book(context.WithoutCancel(ctx), cartridge.Barcode, d.serial, time.Now(), res.Expired)
 		doc.Uses = &known.Uses

@@ -37,7 +37,8 @@ type robot struct {
 	onMove        func()
 	moveSense     *scsi.Sense
 	moveErr       error
-	notReady      int // so many READ ELEMENT STATUS are too early
+	deaf          error // of READ ELEMENT STATUS
+	notReady      int   // so many READ ELEMENT STATUS are too early
 }
 
 // newRobot is a library of two drives at 256, four slots at 1001, two io slots at 101 and a hand at 0.
@@ -68,6 +69,9 @@ func (r *robot) Exec(_ context.Context, cmd *scsi.Command) error {
 	case scsi.OpModeSense6:
 		cmd.Transferred = copy(cmd.DataIn, append([]byte{23, 0, 0, 0}, r.page1D...))
 	case scsi.OpReadElementStatus:
+		if r.deaf != nil {
+			return r.deaf
+		}
 		sense = r.status(cmd)
 	case scsi.OpMoveMedium:
 		r.moves++

@@ -121,6 +121,7 @@ const (
 
 	DeviceAmbiguous      Code = "device_ambiguous"
 	LibraryNotRemembered Code = "library_not_remembered"
+	LibraryMismatch      Code = "library_mismatch"
 )
 
 var table = []Entry{
@@ -233,6 +234,7 @@ var table = []Entry{
 
 	{DeviceAmbiguous, ExitRefused, "several devices have this serial number, so none of them is commanded; nothing was touched", "name the drive by its node; a drive that is reached over two paths wants one of them removed"},
 	{LibraryNotRemembered, ExitRefused, "cartridges are moved only in libraries that were made known; nothing was touched", "'calypso library discover --write' makes a library known"},
+	{LibraryMismatch, ExitMismatch, "cartridges are not where they are known to be", "'calypso library inventory' makes the library look again; 'calypso library audit --accept' takes the places for known as they are"},
 }
 
 // All lists every entry, in the order of the table.
