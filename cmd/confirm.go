@@ -60,7 +60,7 @@ func (inv *invocation) ask(ctx context.Context, what, question string) (answer s
 	if !inv.InTTY || inv.json {
 		return "", false, nil
 	}
-	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	terminal, err := openTerminal()
 	if err != nil {
 		return "", false, nil
 	}
@@ -73,6 +73,26 @@ func (inv *invocation) ask(ctx context.Context, what, question string) (answer s
 		return "", true, notConfirmed(what)
 	}
 	return strings.TrimSpace(answer), true, nil
+}
+
+// openTerminal opens the terminal itself; tests put another there. It is left open, for a read that is left behind.
+var openTerminal = func() (io.ReadWriter, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) }
+
+// prompt asks the person at the terminal to do something and waits for Enter; asked is false without a person.
+func (inv *invocation) prompt(ctx context.Context, task string) (asked bool, err error) {
+	terminal, err := openTerminal()
+	if err != nil {
+		return false, nil
+	}
+	fmt.Fprintf(terminal, "calypso: %s", printable(task))
+	_, err = readLine(ctx, terminal)
+	switch {
+	case ctx.Err() != nil:
+		return true, context.Cause(ctx)
+	case err != nil: // the terminal was hung up, or ^D
+		return false, nil
+	}
+	return true, nil
 }
 
 // readLine reads a line, or ends with ctx; then the read is left behind with the process.

@@ -94,14 +94,18 @@ func runLibraryMove(ctx context.Context, inv *invocation) error {
 func libraryImportCommand() *command {
 	return &command{
 		Name: "import", Summary: "take cartridges from the I/O slots into slots",
-		Description: "Moves the cartridge of one I/O slot, or those of all, into free slots or into the slot you name.",
+		Description: "Moves the cartridge of one I/O slot, or those of all, into free slots or into the slot you name. When the I/O slots are empty, the person at the terminal is asked to put cartridges in; elsewhere --wait DURATION waits for them.",
 		Args:        []arg{libraryArg()},
 		Flags: []flag{
 			intFlag("io-slot", "N", "the I/O slot, from 1; without it every full one"),
 			intFlag("slot", "N", "the slot to put it into; without it the first free one"),
+			waitFlag("put cartridges in"),
 		},
-		Examples: []example{{"calypso library import vtl01", "take everything from the I/O slots"}},
-		Exits:    append([]errcode.Exit{errcode.ExitPartial}, moveExits...), Mutates: true,
+		Examples: []example{
+			{"calypso library import vtl01", "take everything from the I/O slots"},
+			{"calypso library import vtl01 --wait 10m", "wait up to ten minutes for the operator to fill them"},
+		},
+		Exits: append([]errcode.Exit{errcode.ExitPartial}, moveExits...), Mutates: true,
 		Run: runLibraryImport,
 	}
 }
@@ -113,6 +117,9 @@ func runLibraryImport(ctx context.Context, inv *invocation) (err error) {
 	target := element{kind: tape.Slot, home: true}
 	if inv.isSet("slot") {
 		target = element{kind: tape.Slot, number: int(inv.integer("slot"))}
+	}
+	if err := inv.awaitMailslot(ctx, mailslotFull(inv.arg("LIBRARY"), int(inv.integer("io-slot")))); err != nil {
+		return err
 	}
 	if inv.isSet("io-slot") {
 		return inv.move(ctx, element{kind: tape.IO, number: int(inv.integer("io-slot"))}, target)
@@ -133,30 +140,39 @@ func runLibraryImport(ctx context.Context, inv *invocation) (err error) {
 		}
 	}
 	if len(sources) == 0 {
-		inv.note("the I/O slots are empty")
+		inv.note("the I/O slots are empty; put cartridges in, or let --wait DURATION wait for them")
 	}
-	return inv.moveAll(ctx, c, sources, target)
+	moves, _, err := inv.moveEach(ctx, c, sources, target)
+	return inv.emitEach(c.library.Name, moves, err)
 }
 
-// moveAll moves cartridges one by one. When one of the later ones fails, the answer says which were moved.
-func (inv *invocation) moveAll(ctx context.Context, c *changer, sources []element, target element) error {
-	var moves []tape.Moved
+// moveEach moves cartridges one by one, up to an error. done is how many need not be moved any more.
+func (inv *invocation) moveEach(ctx context.Context, c *changer, sources []element, target element) (moves []tape.Moved, done int, err error) {
 	for _, source := range sources {
 		m, err := inv.transfer(ctx, c, source, target)
-		switch {
-		case err != nil && len(moves) > 0:
-			err = errcode.New(errcode.Partial, c.library.Name, "%s moved, then: %w", counted(len(moves), "cartridge"), err).
-				WithHint("%s", errcode.HintOf(err))
-			return errors.Join(err, inv.emitMoves(c.library.Name, moves))
-		case err != nil:
-			return err
-		case m.From.Address == m.To.Address:
+		if err != nil {
+			return moves, done, err
+		}
+		if done++; m.From.Address == m.To.Address {
 			inv.alreadyThere(m)
 			continue
 		}
 		moves = append(moves, m)
 	}
-	return inv.emitMoves(c.library.Name, moves)
+	return moves, done, nil
+}
+
+// emitEach says what was moved. When one of the later ones failed, the answer says which were moved before.
+func (inv *invocation) emitEach(library string, moves []tape.Moved, err error) error {
+	if err != nil && len(moves) > 0 {
+		err = errcode.New(errcode.Partial, library, "%s moved, then: %w", counted(len(moves), "cartridge"), err).
+			WithHint("%s", errcode.HintOf(err))
+		return errors.Join(err, inv.emitMoves(library, moves))
+	}
+	if err != nil {
+		return err
+	}
+	return inv.emitMoves(library, moves)
 }
 
 func (inv *invocation) alreadyThere(m tape.Moved) {
@@ -166,15 +182,16 @@ func (inv *invocation) alreadyThere(m tape.Moved) {
 func libraryExportCommand() *command {
 	return &command{
 		Name: "export", Summary: "put cartridges into I/O slots, to be taken out",
-		Description: "Moves each cartridge into the first free I/O slot.",
+		Description: "Moves each cartridge into the first free I/O slot. When they are full, the person at the terminal is asked to take the cartridges out; elsewhere --wait DURATION waits for that, each time anew.",
 		Args:        []arg{libraryArg(), {Name: "CARTRIDGE", Usage: "a barcode, slot:N or drive:N", Repeated: true}},
+		Flags:       []flag{waitFlag("take cartridges out")},
 		Examples:    []example{{"calypso library export vtl01 V00003L8 V00004L8", "put two cartridges out"}},
 		Exits:       append([]errcode.Exit{errcode.ExitPartial}, moveExits...), Mutates: true,
 		Run: runLibraryExport,
 	}
 }
 
-func runLibraryExport(ctx context.Context, inv *invocation) (err error) {
+func runLibraryExport(ctx context.Context, inv *invocation) error {
 	var sources []element
 	for _, name := range inv.argList("CARTRIDGE") {
 		source, err := parseSource(name)
@@ -183,12 +200,28 @@ func runLibraryExport(ctx context.Context, inv *invocation) (err error) {
 		}
 		sources = append(sources, source)
 	}
-	c, err := inv.openChanger(ctx, inv.arg("LIBRARY"), drivesOf(sources...)...)
+	library := inv.arg("LIBRARY")
+	var moves []tape.Moved
+	for {
+		some, done, err := inv.exportEach(ctx, library, sources)
+		moves, sources = append(moves, some...), sources[done:]
+		if errcode.Of(err) != errcode.NoFreeSlot || inv.dryRun || !inv.waitsForMailslot() {
+			return inv.emitEach(library, moves, err)
+		}
+		if err := inv.awaitMailslot(ctx, mailslotFree(library)); err != nil {
+			return inv.emitEach(library, moves, err)
+		}
+	}
+}
+
+// exportEach puts cartridges out until the I/O slots are full.
+func (inv *invocation) exportEach(ctx context.Context, library string, sources []element) (moves []tape.Moved, done int, err error) {
+	c, err := inv.openChanger(ctx, library, drivesOf(sources...)...)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	defer closeInto(&err, c)
-	return inv.moveAll(ctx, c, sources, element{kind: tape.IO, home: true})
+	return inv.moveEach(ctx, c, sources, element{kind: tape.IO, home: true})
 }
 
 // element is where a cartridge is or shall go: a kind and number, or the place a barcode is in, or,
@@ -340,5 +373,9 @@ func (p element) target(v tape.Inventory, source tape.Element) (tape.Element, er
 			return e, nil
 		}
 	}
-	return tape.Element{}, errcode.New(errcode.NoFreeSlot, "", "every %s is full", p.kind)
+	full := errcode.New(errcode.NoFreeSlot, "", "every %s is full", p.kind)
+	if p.kind == tape.IO {
+		full = full.WithHint("take the cartridges out; --wait DURATION waits for that")
+	}
+	return tape.Element{}, full
 }
