@@ -126,3 +126,34 @@ func TestMoveAnswerLost(t *testing.T) {
 		r.calypso(tt.want, "library", "audit", "msl")
 	}
 }
+
+// A drive that does not let go: nothing is moved, and the next audit says where the cartridge sticks.
+func TestStuckInDrive(t *testing.T) {
+	robot := &clumsy{move: func(func(from, to uint16) error, uint16, uint16) error {
+		t.Error("the robot was sent for a cartridge that the drive holds")
+		return nil
+	}}
+	r := newClumsyRig(t, robot)
+	open := openNode
+	openNode = func(n sg.Node) (discover.Device, error) {
+		d, err := open(n)
+		if err == nil && n.Kind == sg.Tape {
+			d = keeps{d}
+		}
+		return d, err
+	}
+	_, errs := r.calypso(errcode.ExitDevice, "library", "unload", "msl")
+	wantText(t, errs, "media load or eject failed", "R00001L8 is in drive 0")
+	out, _ := r.calypso(errcode.ExitMismatch, "library", "audit", "msl")
+	wantText(t, out, "R00001L8  stuck    drive 0   drive 0", "it was to go from drive 0 to slot 1")
+}
+
+// keeps is a drive that does not let go of its cartridge.
+type keeps struct{ discover.Device }
+
+func (k keeps) Exec(ctx context.Context, cmd *scsi.Command) error {
+	if cmd.CDB[0] == scsi.OpLoadUnload {
+		return &scsi.SenseError{CDB: cmd.CDB, Sense: scsi.Sense{Key: scsi.HardwareError, ASC: 0x5300}}
+	}
+	return k.Device.Exec(ctx, cmd)
+}

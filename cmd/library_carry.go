@@ -23,7 +23,7 @@ func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Elem
 		}
 	}
 	if err := inv.unloadFirst(ctx, c, from); err != nil {
-		return tape.Moved{}, err
+		return tape.Moved{}, inv.notMoved(ctx, c, err, from, to)
 	}
 	m, err := c.Transfer(ctx, from, to)
 	if err == nil {

@@ -65,7 +65,7 @@ func runLTOClean(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	bay, err := v.ByDriveSerial(dev.serial)
-	if err != nil { // not every library tells serial numbers
+	if errcode.Of(err) == errcode.DriveNotFound { // not every library tells serial numbers
 		bay, err = v.Find(tape.DriveBay, dev.number)
 	}
 	if err != nil {

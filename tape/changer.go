@@ -150,14 +150,22 @@ func (v Inventory) ByAddress(address uint16) (Element, bool) {
 	return Element{}, false
 }
 
-// ByDriveSerial gives the bay of a drive; errcode.DriveNotFound when no bay reports it.
+// ByDriveSerial gives the bay of a drive; errcode.DriveNotFound when no bay reports it, DeviceAmbiguous when
+// two do: a library that says so is wrong about one of them, and about which nobody knows.
 func (v Inventory) ByDriveSerial(serial string) (Element, error) {
+	var found []Element
 	for _, e := range v.Elements {
 		if e.Kind == DriveBay && serial != "" && e.DriveSerial == serial {
-			return e, nil
+			found = append(found, e)
 		}
 	}
-	return Element{}, errcode.New(errcode.DriveNotFound, "", "no drive with serial number %q in the library", serial)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return Element{}, errcode.New(errcode.DriveNotFound, "", "no drive with serial number %q in the library", serial)
+	}
+	return Element{}, errcode.New(errcode.DeviceAmbiguous, "", "the library says of %s and of %s that it is the one with serial number %q", found[0], found[1], serial)
 }
 
 // Free is the first empty slot that the robot can use; errcode.NoFreeSlot without one.

@@ -132,6 +132,9 @@ func TestInventoryOfALargeLibrary(t *testing.T) {
 			t.Errorf("query for %d elements", int(q[4])<<8|int(q[5]))
 		}
 	}
+	if len(r.queries) != 4 { // few and large: a library answers each from the beginning
+		t.Errorf("%d queries for 3500 elements, want 4", len(r.queries))
+	}
 }
 
 func TestInventoryExceptions(t *testing.T) {
@@ -144,6 +147,18 @@ func TestInventoryExceptions(t *testing.T) {
 	if e, _ := v.Find(Slot, 1); !e.Exception || e.ASC != 0x8301 {
 		t.Errorf("%+v", e)
 	}
+}
+
+// A library that tells one serial number of two bays proves nothing of either.
+func TestInventoryTwins(t *testing.T) {
+	r := newRobot()
+	r.at(257).serial = r.at(256).serial
+	v, err := newTestChanger(r).Inventory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.ByDriveSerial("HU0000000A")
+	wantCode(t, err, errcode.DeviceAmbiguous, "drive 0 and of drive 1")
 }
 
 func TestInventoryLookups(t *testing.T) {
