@@ -390,3 +390,15 @@ func TestMoveCommand(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 }
+
+func BenchmarkInventory1000(b *testing.B) {
+	r := &robot{page1D: []byte{0x1D, 0x12, 0, 1, 0, 0, 0x03, 0xE8, 0x03, 0xE8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
+	for i := range 1000 {
+		r.places = append(r.places, place{kind: 2, address: uint16(1000 + i), barcode: fmt.Sprintf("T%05dL8", i)})
+	}
+	for b.Loop() {
+		if v, err := newTestChanger(r).Inventory(b.Context()); err != nil || len(v.Elements) != 1000 {
+			b.Fatal(err)
+		}
+	}
+}

@@ -35,6 +35,7 @@ func TestTellPlace(t *testing.T) {
 		{"the drive does not let go", func(*robot) {}, jammed, errcode.DeviceError, "drive 1", "is in drive 1"},
 		{"dropped", put(9999), jammed, errcode.DeviceError, "", "is neither in drive 1 nor in slot 2 nor elsewhere"},
 		{"in the hand", put(0), jammed, errcode.DeviceError, "transport 0", "is in transport 0"},
+		{"in the hand, its label is not read", func(r *robot) { put(0)(r); r.noTags = true }, jammed, errcode.DeviceError, "transport 0", "is in transport 0"},
 		{"elsewhere, all well", put(1004), nil, errcode.DeviceError, "slot 4", "is in slot 4"},
 		{"dropped, all well", put(9999), nil, errcode.DeviceError, "", "nor elsewhere"},
 		{"another came", func(r *robot) { put(1004)(r); r.at(1002).barcode = "X00000L8" }, nil, errcode.DeviceError, "slot 4", "is in slot 4"},

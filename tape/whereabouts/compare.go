@@ -143,7 +143,7 @@ func (c *comparison) absent(known Cartridge) {
 	switch {
 	case free && e.Exception:
 		c.add(&known, i, Exception, exception(e))
-	case free && e.Full && e.Barcode == "":
+	case free && e.Full && e.Barcode == "" && known.Trouble == "":
 		c.add(&known, i, Unreadable, "the barcode of what is there cannot be read")
 	case known.Trouble != "":
 		c.add(&known, -1, Missing, known.Trouble)

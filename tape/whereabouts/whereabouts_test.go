@@ -88,6 +88,8 @@ func TestCompare(t *testing.T) {
 		{"another in its place", known("slot 1", ""), map[string]string{"slot 1": "B"}, nil, []string{"A missing slot 1>-", "B stranger ->slot 1"}},
 		{"two of one barcode", known("slot 1", ""), map[string]string{"slot 1": "A", "slot 2": "A"}, nil, []string{"A there slot 1>slot 1", "A stranger ->slot 2"}},
 		{"its label cannot be read", known("slot 1", ""), map[string]string{"slot 1": "?"}, nil, []string{"A unreadable slot 1>slot 1"}},
+		{"one unreadable is one of two", Record{Accepted: now, Cartridges: []Cartridge{{"A", "slot 1", now, "it was lost"}, {"B", "slot 1", now, ""}, {"C", "slot 1", now, ""}}},
+			map[string]string{"slot 1": "?"}, nil, []string{"A missing slot 1>-", "B unreadable slot 1>slot 1", "C missing slot 1>-"}},
 		{"no label", Record{}, map[string]string{"slot 1": "?"}, nil, []string{"unreadable ->slot 1"}},
 		{"no label, known", Record{Cartridges: []Cartridge{{"", "slot 1", now, ""}}}, map[string]string{"slot 1": "?"}, nil, []string{"there slot 1>slot 1"}},
 		{"no label, gone", Record{Cartridges: []Cartridge{{"", "slot 1", now, ""}}}, nil, nil, []string{"missing slot 1>-"}},
