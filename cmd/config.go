@@ -20,7 +20,8 @@ The file is YAML with these keys, all optional:
   block_size: 256KiB    # of new labels
   buffer: 256MiB        # between the source and the drive
   backing: /srv/tapes   # where new virtual libraries keep their tapes
-  changers: [DEC418146K_LL02]   # serial numbers of changers that may be moved without 'library discover --write'`,
+  changers: [DEC418146K_LL02]   # their robots may be moved, by serial number,
+                                # without 'library discover --write'`,
 		Commands: []*command{{
 			Name: "show", Summary: "show what is in force, and why",
 			Description: "Shows where files live and every setting, each with what decided it.",

@@ -19,10 +19,11 @@ func libraryAuditCommand() *command {
 
   moved        it is somewhere else: somebody moved it
   missing      it is not in the library, or was lost on its way
-  stuck        it is still in the drive that it was to leave, or in the hand of the robot
+  stuck        it is still in the drive that it was to leave, or in the
+               hand of the robot
   stranger     it is in the library and nobody knew of it
   unreadable   a cartridge whose barcode cannot be read
-  exception    the library reports that something is wrong with the place, and what
+  exception    the library reports what is wrong with the place
 
 These count as right: there; loaded (another program put it into a drive, and the library knows that it came from where it was); taken_out (it was put into an I/O slot and is gone); unrecorded (nothing is known of it, and the library was never accepted).
 
@@ -35,7 +36,7 @@ A library answers from its memory. When something is amiss, 'calypso library inv
 		Examples: []example{
 			{"calypso library audit vtl01", "is everything where it should be"},
 			{"calypso library audit vtl01 --accept", "what is there is right, from now on"},
-			{"calypso library audit vtl01 --json | jq -r '.cartridges[]|select(.right|not)|.barcode'", "the barcodes to look for"},
+			{"calypso library audit vtl01 --json | jq .wrong", "how many are not"},
 		},
 		Exits:       []errcode.Exit{errcode.ExitNotFound, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitUnsupported},
 		MutatesWith: "accept",
