@@ -79,22 +79,16 @@ func (u *Unit) Oust(ctx context.Context, key, victim uint64, abort bool) error {
 	if u.Register(ctx, victim, 0) == nil {
 		return nil // it was this host's own, and was given back in order
 	}
-	return u.entered(ctx, key, func() error { return u.Preempt(ctx, key, victim, abort) })
-}
-
-// OustAll takes every key away.
-func (u *Unit) OustAll(ctx context.Context, key uint64) error {
-	return u.entered(ctx, key, func() error { return u.ClearReservations(ctx, key) })
-}
-
-// entered does what wants a registration, and ends that.
-func (u *Unit) entered(ctx context.Context, key uint64, do func() error) error {
 	if err := u.enter(ctx, key); err != nil {
 		return err
 	}
-	err := do()
-	if end := u.Register(context.WithoutCancel(ctx), key, 0); errcode.Of(end) != errcode.ReservedElsewhere { // CLEAR took it
-		err = errors.Join(err, end)
+	return errors.Join(u.Preempt(ctx, key, victim, abort), u.Register(context.WithoutCancel(ctx), key, 0))
+}
+
+// OustAll takes every key away, this host's too.
+func (u *Unit) OustAll(ctx context.Context, key uint64) error {
+	if err := u.RegisterAnyway(ctx, key); err != nil {
+		return err
 	}
-	return err
+	return u.ClearReservations(ctx, key)
 }

@@ -191,6 +191,11 @@ func (u *Unit) Register(ctx context.Context, was, key uint64) error {
 	return u.reserveOut(ctx, "register", scsi.RegisterKey, 0, was, key)
 }
 
+// RegisterAnyway registers a key for this host, whatever other it has.
+func (u *Unit) RegisterAnyway(ctx context.Context, key uint64) error {
+	return u.reserveOut(ctx, "register", scsi.RegisterAndIgnore, 0, 0, key)
+}
+
 // Reserve reserves the device for this host, which registered key; errcode.ReservedElsewhere.
 func (u *Unit) Reserve(ctx context.Context, key uint64) error {
 	return u.reserveOut(ctx, "reserve", scsi.Reserve, scsi.ExclusiveAccess, key, 0)
