@@ -24,7 +24,7 @@ type labHost struct {
 	t      *testing.T
 	state  string
 	enter  []string // a command line goes behind it
-	drive  sg.Node  // the first
+	drive  sg.Node  // of bay 0
 	robot  sg.Node
 	hostID string
 }
@@ -49,8 +49,6 @@ func newHost(t *testing.T, machineID string, nodes []sg.Node) *labHost {
 		}
 		if n.Kind == sg.Changer {
 			h.robot = n
-		} else if h.drive.Generic == "" {
-			h.drive = n
 		}
 	}
 	id := filepath.Join(dir, "machine-id")
@@ -63,7 +61,9 @@ func newHost(t *testing.T, machineID string, nodes []sg.Node) *labHost {
 	mounts := fmt.Sprintf("mount --bind %s /etc/machine-id && mount --bind %s /sys/class/scsi_generic && exec \"$@\"", id, seen)
 	h.enter = []string{"unshare", "-m", "sh", "-c", mounts, "sh", "calypso"}
 	h.calypso(0, "library", "discover", "--write", "--name", "lib")
-	h.hostID = h.reservation("lib:0").HostID
+	first := h.reservation("lib:0")
+	h.hostID = first.HostID
+	h.drive = nodes[slices.IndexFunc(nodes, func(n sg.Node) bool { return n.Serial == first.Serial })]
 	return h
 }
 
@@ -88,7 +88,7 @@ func (h *labHost) calypso(want int, args ...string) string {
 // saysWith is calypso, and wants words in what it says.
 func (h *labHost) saysWith(want int, words []string, args ...string) {
 	h.t.Helper()
-	out := h.calypso(want, args...)
+	out := strings.Join(strings.Fields(h.calypso(want, args...)), " ")
 	for _, w := range words {
 		if !strings.Contains(out, w) {
 			h.t.Errorf("calypso %s does not say %q:\n%s", strings.Join(args, " "), w, out)
@@ -97,6 +97,7 @@ func (h *labHost) saysWith(want int, words []string, args ...string) {
 }
 
 type reserveList struct {
+	Serial        string
 	HostID        string `json:"this_host_id"`
 	Reservation   *struct{ Key, Type string }
 	Registrations []struct {
@@ -151,7 +152,6 @@ func (h *labHost) write(name string, watcher *labHost) *writing {
 // end ends a writer and gives its exit status.
 func (w *writing) end(s os.Signal) int {
 	_ = w.cmd.Process.Signal(s)
-	_ = w.in.Close()
 	_ = w.cmd.Wait()
 	return w.cmd.ProcessState.ExitCode()
 }
@@ -243,7 +243,7 @@ func reserveWriter(t *testing.T, a, b *labHost) {
 		b.saysWith(0, []string{"reserved", who}, "lto", "status", "-f", "lib:0")
 		agree(t, b)
 		for _, line := range []string{"mt -f %s rewind", "dd if=/dev/zero of=%s bs=64k count=1", "dd if=%s of=/dev/null bs=64k count=1"} {
-			out, err := exec.Command("sh", "-c", fmt.Sprintf(line, b.drive.NoRewind)).CombinedOutput()
+			out, err := exec.Command("timeout", "30", "sh", "-c", fmt.Sprintf(line, b.drive.NoRewind)).CombinedOutput()
 			fmt.Printf("reserved, "+line+": %v %s\n", b.drive.NoRewind, err, strings.TrimSpace(string(out)))
 			if err == nil {
 				t.Errorf("%s works on the other host", line)
@@ -298,7 +298,7 @@ func reservePreempted(t *testing.T, a, b *labHost) {
 	w = a.write("alive", b)
 	b.calypso(0, "lto", "reserve", "preempt", "-f", "lib:0", "--key", w.key, "--yes", "--abort")
 	b.calypso(0, "lto", "rewind", "-f", "lib:0", "--reserve")
-	go func() { _, _ = w.in.Write(make([]byte, 8<<20)) }()
+	go func() { _, _ = w.in.Write(make([]byte, 8<<20)); _ = w.in.Close() }()
 	_ = w.cmd.Wait()
 	fmt.Printf("the writer that was ousted: status %d\n%s\n", w.cmd.ProcessState.ExitCode(), w.out.String())
 	if w.cmd.ProcessState.ExitCode() == 0 || !strings.Contains(w.out.String(), "taken away") {
