@@ -61,16 +61,17 @@ func (u *Unit) DropLeft(ctx context.Context) ([]uint64, error) {
 // Disclaim ends what Claim began. When another host took the reservation away meanwhile, or a reset of the
 // device did, that is an error: what was done with the device may have been disturbed.
 func (u *Unit) Disclaim(ctx context.Context, key uint64) error {
-	err := u.Release(ctx, key)
-	if err == nil {
-		err = u.Register(ctx, key, 0)
-	}
-	if errcode.Of(err) == errcode.ReservedElsewhere {
-		return errcode.New(errcode.ReservedElsewhere, u.Name, "the reservation was taken away while the command ran: %w", err).
+	released := u.Release(ctx, key)
+	switch err := u.Register(ctx, key, 0); {
+	case err == nil: // which ends a reservation too, should RELEASE have failed
+		return nil
+	case errcode.Of(err) == errcode.ReservedElsewhere:
+		return errcode.New(errcode.ReservedElsewhere, u.Name, "the reservation was taken away while the command ran").
 			WithHint("check what was done; another host may have used the device meanwhile").
 			WithState("this host holds no reservation")
+	default:
+		return errors.Join(released, err)
 	}
-	return err
 }
 
 // Oust takes the key of another host away, and what it reserved, so that the device is free. abort ends the

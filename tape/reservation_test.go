@@ -63,6 +63,18 @@ func TestReservationsByKeys(t *testing.T) {
 	}
 }
 
+// Linux as a target answers the RELEASE of a host that is not registered any more with 2/08/00.
+func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
+	release := step{cdb: "5f 02 03 00 00 00 00 00 18 00", out: "*", sense: "70 00 02 00000000 0a 00000000 0800 00 000000"}
+	d, _ := newDrive(t, release, step{cdb: "5f 00 00 00 00 00 00 00 18 00", out: "*", err: &scsi.StatusError{CDB: []byte{0x5F}, Status: scsi.StatusReservationConflict}},
+		step{cdb: readReservation, in: "00000001 00000000"})
+	wantCode(t, d.Disclaim(t.Context(), 1), errcode.ReservedElsewhere, "taken away while the command ran")
+	d, _ = newDrive(t, release, step{cdb: "5f 00 00 00 00 00 00 00 18 00", out: "0000000000000001 0000000000000000 0000000000000000"})
+	if err := d.Disclaim(t.Context(), 1); err != nil {
+		t.Errorf("the end of the registration ends the reservation: %v", err)
+	}
+}
+
 func TestKeyOwner(t *testing.T) {
 	own := OwnerOf(OwnKey())
 	if !own.Calypso || !own.ThisHost || !own.Running || own.PID != os.Getpid() || own.HostID != HostID() || own.Left() {
