@@ -161,7 +161,11 @@ func (inv *invocation) openDrive(ctx context.Context) (*drive, error) {
 		return nil, err
 	}
 	d := &drive{device: dev, closers: []func() error{held.Release}}
-	if err := inv.takeDrive(ctx, d); err != nil {
+	err = inv.takeDrive(ctx, d)
+	if err == nil {
+		err = inv.reserve(ctx, &d.Drive.Unit, &d.closers)
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -287,7 +291,11 @@ func (inv *invocation) openChanger(ctx context.Context, name string, drives ...i
 		return nil, err
 	}
 	c := &changer{library: lib, closers: closers{held.Close}}
-	if err := inv.takeChanger(ctx, c, false); err != nil {
+	err = inv.takeChanger(ctx, c, false)
+	if err == nil {
+		err = inv.reserveRobot(ctx, c, drives)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
@@ -321,14 +329,26 @@ func (inv *invocation) catalog() *catalog.Store {
 
 // holderDoc says in JSON who uses a device.
 type holderDoc struct {
-	PID     int       `json:"pid"`
-	Command string    `json:"command"`
-	Since   time.Time `json:"since"`
+	PID     int        `json:"pid"`
+	Command string     `json:"command"`
+	Since   *time.Time `json:"since"` // null: it is no calypso, which would have said
 }
 
 func newHolderDoc(h *lock.Holder) *holderDoc {
 	if h == nil {
 		return nil
 	}
-	return &holderDoc{h.PID, h.Command, h.Since}
+	doc := &holderDoc{PID: h.PID, Command: h.Command}
+	if !h.Since.IsZero() {
+		doc.Since = &h.Since
+	}
+	return doc
+}
+
+func (h *holderDoc) String() string {
+	text := fmt.Sprintf("pid %d (%s)", h.PID, h.Command)
+	if h.Since != nil {
+		text += " since " + cell(h.Since)
+	}
+	return text
 }

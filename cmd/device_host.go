@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"calypso/sys/errcode"
+	"calypso/sys/proc"
 	"calypso/tape"
 	"calypso/tape/discover"
 	"calypso/tape/scsi/sg"
@@ -22,6 +23,7 @@ var (
 	hostNodes = func() ([]sg.Node, error) { return sg.Nodes("/sys") }
 	openNode  = func(n sg.Node) (discover.Device, error) { return sg.Open(n.Generic) }
 	holdNode  = func(n sg.Node) (io.Closer, error) { return sg.OpenHold(n) }
+	openersOf = func(nodes ...string) []proc.Opener { return proc.Openers("/proc", nodes...) }
 )
 
 // player plays the virtual devices of this run.

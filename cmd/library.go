@@ -15,11 +15,17 @@ func libraryGroup() *command {
 		Name: "library", Summary: "see and move the cartridges of a tape library",
 		Description: "A library has slots (counted from 1), drives (counted from 0) and I/O slots (counted from 1) through which cartridges come and go. Element addresses are the numbers the changer itself uses.\n\nA drive that is in use refuses to give its cartridge away: the command ends with status 11 and says who uses it.",
 		Commands: []*command{
-			libraryListCommand(), libraryShowCommand(), libraryInventoryCommand(), libraryLoadCommand(),
-			libraryUnloadCommand(), libraryMoveCommand(), libraryImportCommand(), libraryExportCommand(),
-			libraryExchangeCommand(), libraryAuditCommand(), libraryDiscoverCommand(),
+			libraryListCommand(), libraryShowCommand(), robotVerb(libraryInventoryCommand()), robotVerb(libraryLoadCommand()),
+			robotVerb(libraryUnloadCommand()), robotVerb(libraryMoveCommand()), robotVerb(libraryImportCommand()),
+			robotVerb(libraryExportCommand()), robotVerb(libraryExchangeCommand()), libraryAuditCommand(), libraryDiscoverCommand(),
 		},
 	}
+}
+
+// robotVerb completes the declaration of a verb that makes the robot work.
+func robotVerb(c *command) *command {
+	c.Flags = append(c.Flags, reserveFlag())
+	return c
 }
 
 func libraryArg() arg { return arg{Name: "LIBRARY", Usage: "name of the library"} }

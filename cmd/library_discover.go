@@ -219,6 +219,9 @@ func (inv *invocation) emitDiscovered(host discover.Host, chosen []discover.Chan
 			doc.Drives = append(doc.Drives, newHostDriveDoc(d))
 		}
 	}
+	if err := inv.whoHolds(doc.Drives); err != nil {
+		return err
+	}
 	return inv.emit(doc, func(p *page) { p.discovered(doc) })
 }
 
@@ -289,17 +292,18 @@ type hostDrivesDoc struct {
 }
 
 type hostDriveDoc struct {
-	Name         string  `json:"name"` // what -f takes
-	Kind         string  `json:"kind"` // virtual, hardware
-	Serial       *string `json:"serial"`
-	Manufacturer *string `json:"manufacturer_serial"`
-	Vendor       string  `json:"vendor"`
-	Product      string  `json:"product"`
-	Revision     string  `json:"revision"`
-	Generic      *string `json:"generic_node"`
-	Tape         *string `json:"tape_node"`
-	Address      *string `json:"address"`
-	Problem      *string `json:"problem"`
+	Name         string     `json:"name"` // what -f takes
+	Kind         string     `json:"kind"` // virtual, hardware
+	Serial       *string    `json:"serial"`
+	Manufacturer *string    `json:"manufacturer_serial"`
+	Vendor       string     `json:"vendor"`
+	Product      string     `json:"product"`
+	Revision     string     `json:"revision"`
+	Generic      *string    `json:"generic_node"`
+	Tape         *string    `json:"tape_node"`
+	Address      *string    `json:"address"`
+	Problem      *string    `json:"problem"`
+	HeldBy       *holderDoc `json:"held_by"` // of a virtual drive that is not served: a calypso
 }
 
 func newHostDriveDoc(d discover.Drive) hostDriveDoc {
@@ -335,6 +339,9 @@ func runLTOListDrives(ctx context.Context, inv *invocation) error {
 		if d.Kind != "virtual" {
 			doc.Drives = append(doc.Drives, d.named(libraries))
 		}
+	}
+	if err := inv.whoHolds(doc.Drives); err != nil {
+		return err
 	}
 	return inv.emit(doc, func(p *page) { p.hostDrives(doc.Drives) })
 }
@@ -393,9 +400,9 @@ func (d *hostDriveDoc) named(libraries []*library) hostDriveDoc {
 }
 
 func (p *page) hostDrives(list []hostDriveDoc) {
-	t := newTable("name", "kind", "serial", "product", "firmware", "sg", "nst", "problem")
+	t := newTable("name", "kind", "serial", "product", "firmware", "sg", "nst", "in use by", "problem")
 	for _, d := range list {
-		t.row(d.Name, d.Kind, d.Serial, strings.TrimSpace(d.Vendor+" "+d.Product), d.Revision, d.Generic, d.Tape, d.Problem)
+		t.row(d.Name, d.Kind, d.Serial, strings.TrimSpace(d.Vendor+" "+d.Product), d.Revision, d.Generic, d.Tape, d.holderText(), d.Problem)
 	}
 	p.table(t, "no tape drives; 'calypso vtl create' makes virtual ones")
 }

@@ -17,7 +17,7 @@ func ltoGroup() *command {
 			ltoStatusCommand(), ltoIdentifyCommand(), ltoRewindCommand(), ltoSeekCommand(), ltoEraseCommand(), ltoEjectCommand(),
 			ltoCleanCommand(), ltoListDrivesCommand(),
 			ltoAlertsCommand(), ltoHealthCommand(), ltoDensityCommand(),
-			ltoModeGroup(), ltoAttrGroup(), ltoEncryptGroup(), ltoWaitReadyCommand(),
+			ltoModeGroup(), ltoAttrGroup(), ltoEncryptGroup(), ltoWaitReadyCommand(), ltoReserveGroup(),
 		},
 	}
 }
@@ -29,6 +29,11 @@ func ltoVerb(c *command, more ...flag) *command {
 	c.ObjectFlag = "drive"
 	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}, c.Exits...)
 	return c
+}
+
+// driveVerb is ltoVerb for a verb that uses the drive, rather than looks at it.
+func driveVerb(c *command, more ...flag) *command {
+	return ltoVerb(c, append(more[:len(more):len(more)], reserveFlag())...)
 }
 
 // positionDoc is where the tape is; numbers are null when the drive does not know.
@@ -84,7 +89,7 @@ func (inv *invocation) emitPosition(ctx context.Context, d *drive, target string
 }
 
 func ltoRewindCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "rewind", Summary: "wind the tape to its beginning",
 		Description: "Winds the tape to its beginning.",
 		Examples:    []example{{"calypso lto rewind -f vtl01:0", "rewind"}},
@@ -108,7 +113,7 @@ func runLTORewind(ctx context.Context, inv *invocation) (err error) {
 }
 
 func ltoSeekCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "seek", Summary: "wind the tape to a file, a block or the end of the data",
 		Description: "Winds the tape. Other verbs find their place by themselves; this is for use with other programs and for finding faults.",
 		Flags: []flag{
@@ -170,7 +175,7 @@ func (inv *invocation) seek(ctx context.Context, d *drive) error {
 }
 
 func ltoEjectCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "eject", Summary: "unload the cartridge, so that it can be taken out",
 		Description: "Rewinds and unloads the cartridge. It stays in the mouth of the drive until the library or a hand takes it: 'calypso library unload' does both.",
 		Examples:    []example{{"calypso lto eject -f vtl01:0", "unload the cartridge"}},

@@ -19,7 +19,7 @@ type attrSetDoc struct {
 }
 
 func ltoAttrSetCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "set", Summary: "write an attribute into the cartridge's memory",
 		Description: "Writes an attribute and reads it back. Hosts may write 0800h to 0BFFh and, for what vendors define, 1400h to 17FFh. A value that does not fit is refused before anything is sent, and the message says what fits.",
 		Args:        []arg{attrArg(), {Name: "VALUE", Usage: "text, a number, a UUID, or bytes with --hex"}},
@@ -52,7 +52,7 @@ func runLTOAttrSet(ctx context.Context, inv *invocation) error {
 }
 
 func ltoAttrClearCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "clear", Summary: "remove an attribute from the cartridge's memory",
 		Description: "Removes an attribute that hosts may write. One that is not there is no error.",
 		Args:        []arg{attrArg()},

@@ -13,7 +13,7 @@ import (
 )
 
 func ltoCleanCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "clean", Summary: "clean the drive with a cleaning cartridge of its library",
 		Description: "Finds a cleaning cartridge in the library of the drive, by its barcode (CLN...) or by what the library says of it, loads it, waits until the drive has cleaned, and puts it back where it was, also after an error or a signal. Its uses are counted below the state directory; one that has had its 50, or that a drive called expired, is not used again.\n\nA drive that holds a tape is left alone unless --unload is given; the tape is put into its slot then and stays there.",
 		Flags: []flag{
@@ -119,13 +119,20 @@ func (inv *invocation) openChangerWith(ctx context.Context, dev device) (*change
 	}
 	c := &changer{library: dev.library, closers: closers{held.Close}}
 	d := &drive{device: dev}
-	if err := inv.takeChanger(ctx, c, false); err != nil {
-		return nil, nil, errors.Join(err, c.Close())
+	err = inv.takeChanger(ctx, c, false)
+	if err == nil {
+		err = inv.reserve(ctx, &c.Changer.Unit, &c.closers)
 	}
-	if err := inv.takeDrive(ctx, d); err != nil {
-		return nil, nil, errors.Join(err, c.Close())
+	if err == nil {
+		err = inv.takeDrive(ctx, d)
+	}
+	if err == nil {
+		err = inv.reserve(ctx, &d.Drive.Unit, &d.closers)
 	}
 	c.closers = append(c.closers, d.Close)
+	if err != nil {
+		return nil, nil, errors.Join(err, c.Close())
+	}
 	return c, d, nil
 }
 

@@ -159,7 +159,7 @@ type encryptDoc struct {
 }
 
 func encryptOnCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "on", Summary: "give the drive a key until the cartridge is unloaded",
 		Description: "Has the drive encrypt all that is written and decrypt all that is read, by any program, until the cartridge is unloaded or 'calypso lto encrypt off'. Data in clear is then an error on reading, such as the label of calypso; --mixed lets it pass.\n\nThe drive holds the key all that time: whoever can use the drive can read the tape.",
 		Flags:       []flag{keyFlag(), boolFlag("mixed", "let data in clear pass on reading")},
@@ -207,7 +207,7 @@ func runEncryptOn(ctx context.Context, inv *invocation) (err error) {
 }
 
 func encryptOffCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "off", Summary: "take the key out of the drive",
 		Description: "Makes the drive forget its key, whoever gave it, and checks that it did. What is written from then on is in clear.",
 		Examples:    []example{{"calypso lto encrypt off -f vtl01:0", "write in clear again"}},

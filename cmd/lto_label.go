@@ -14,7 +14,7 @@ import (
 )
 
 func ltoLabelCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "label", Summary: "write a calypso label on a cartridge",
 		Description: "Writes the label, tape file 0, and the cartridge memory: barcode, application, host. VOLUME must be the barcode when the cartridge has one.\n\nBefore, the head of the tape is read. A blank tape is labelled without a question. Anything else (a calypso label, the label of other backup software, an archive, data nobody knows) is destroyed only when it is named: by typing its name on a terminal, or with --confirm NAME. The refusal says which name.",
 		Args:        []arg{{Name: "VOLUME", Usage: "name of the volume, normally its barcode"}},
@@ -251,7 +251,7 @@ func software() string { return "calypso " + version }
 func shortVersion() string { return version[:min(len(version), 8)] }
 
 func ltoEraseCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "erase", Summary: "erase a cartridge from its beginning",
 		Description: "Makes the cartridge blank. By default only its beginning is erased, which takes seconds and makes the rest unreachable for a drive; --long wipes the whole tape, which takes hours on a real one. Anything but a blank tape must be named, as for 'calypso lto label'.",
 		Flags:       []flag{boolFlag("long", "wipe the whole tape")},

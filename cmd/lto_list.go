@@ -32,7 +32,7 @@ func hexTwin(s string) *string {
 }
 
 func ltoListCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "list", Summary: "list the archives of the cartridge, or the members of one",
 		Description: "Lists what the catalog knows of the cartridge in the drive, which moves no tape. --from-tape reads the tape itself and changes nothing; 'calypso lto scan' does that and keeps what it found.",
 		Flags: []flag{
@@ -262,7 +262,7 @@ func (s *scan) verdict() error {
 }
 
 func ltoScanCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "scan", Summary: "rebuild the catalog of the cartridge from the tape alone",
 		Description: "Reads the label and every manifest, and replaces what the catalog knows of the cartridge. The data of the archives is passed over. Use it for a tape from elsewhere, or when the state directory was lost.\n\nOf an encrypted archive whose key is not at hand, the id of the key is said, what the catalog had stays, and the status is 3 when it had nothing.",
 		Examples:    []example{{"calypso lto scan -f vtl01:0", "rebuild the catalog of this tape"}},

@@ -10,7 +10,7 @@ import (
 )
 
 func ltoModeSetCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "set", Summary: "change a mode field, or all that a profile names",
 		Description: "Reads the page, changes the field, sends it and reads it back. A field that the drive does not let change is refused before anything is sent; a drive that silently sets something else gives status 17 and says what it set.\n\nA profile is a YAML file of pages with their fields:\n\n  compression:\n    enabled: true\n  device_configuration:\n    write_delay: 300\n\nIts pages are checked together, then set and verified one by one. When some cannot be set the others are, with status 3.",
 		Args: []arg{

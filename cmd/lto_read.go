@@ -25,7 +25,7 @@ func archiveFlags() []flag {
 }
 
 func ltoReadCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "read", Summary: "restore an archive, or some members of it",
 		Description: `Restores an archive below a directory, or gives its raw bytes on standard output. Everything that is read is compared with what was written: data that differs is never a success (status 17), and a file whose data differs does not get its name.
 

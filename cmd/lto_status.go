@@ -18,7 +18,7 @@ func ltoStatusCommand() *command {
 		Name: "status", Summary: "show the drive, its cartridge and what is unfinished on it",
 		Description: `Asks the drive once for all that it tells: whether it is ready, what it is, what is loaded and how full, where the tape is, who may not write on it, compression and encryption, its alerts, what it does. From the catalog comes whether the cartridge is known there and whether an archive on it was left incomplete. What the drive does not tell is not known, and never 0.
 
-Takes no lock and does not disturb a running job. While one uses a virtual drive its holder is shown, and what only the holder knows (the position, the activity, the key, the ratio of compression) is not known.
+Takes no lock and does not disturb a running job. Who uses the drive is shown: a calypso, another program of this host that has its node open (as far as you may see: as root all), and a host that has reserved it. A drive that another host has reserved for itself is in state 'reserved' and tells little. While a process uses a virtual drive, what only the holder knows (the position, the activity, the key, the ratio of compression) is not known.
 
 What was seen last is kept in the state directory. A drive that cannot be asked now is shown as it was then, with the time: 'stale' is true, and 'stale_parts' lists what is of that time.
 
@@ -47,6 +47,7 @@ type statusDoc struct {
 	Progress          *float64            `json:"progress_ratio"`
 	Sense             *senseDoc           `json:"sense"` // why it is not ready
 	HeldBy            *holderDoc          `json:"held_by"`
+	Reservation       *reservationDoc     `json:"reservation"` // of a host, see 'lto reserve list'
 	Stale             bool                `json:"stale"`
 	AsOf              time.Time           `json:"as_of"` // the oldest part of the answer
 	StaleParts        []string            `json:"stale_parts"`
@@ -140,11 +141,15 @@ func (inv *invocation) lookAtStatus(ctx context.Context) (doc *statusDoc, err er
 	if holder != nil && d.playedHere() {
 		facts.Disown()
 	}
+	if holder == nil {
+		holder = foreignHolder(d.device)
+	}
 	doc = newStatusDoc(d.device, facts, holder)
 	doc.nameKey(inv.keys())
 	switch {
 	case facts.Ready.State == tape.BecomingReady:
 		doc.remember(inv.readStatusSnapshot(d.serial))
+	case facts.LockedOut: // little was told
 	case holder == nil || !d.playedHere():
 		inv.keepStatus(*doc)
 	}
@@ -159,6 +164,10 @@ func newStatusDoc(dev device, f status.Facts, holder *lock.Holder) *statusDoc {
 		Serial: dev.serial, State: stateWord(f.Ready.State, holder), ReadyState: &ready, HeldBy: newHolderDoc(holder),
 		AsOf: time.Now().UTC(), Activity: orNull(f.Activity()), Compression: newCompressionDoc(f),
 		Encryption: newDriveEncryptionDoc(f.Encryption), Alerts: newStatusAlertsDoc(f.Alerts), Warnings: f.Problems,
+	}
+	doc.Reservation = newReservationDoc(f.Reservation)
+	if f.LockedOut && holder == nil {
+		doc.State = "reserved"
 	}
 	if f.Ready.Progress >= 0 {
 		doc.Progress = &f.Ready.Progress

@@ -9,7 +9,10 @@ import (
 func (p *page) status(doc *statusDoc) {
 	list := []any{"drive", doc.Drive, "product", doc.productText(), "serial", doc.Serial, "state", doc.stateText()}
 	if h := doc.HeldBy; h != nil {
-		list = append(list, "in use by", fmt.Sprintf("pid %d (%s) since %s", h.PID, h.Command, cell(h.Since)))
+		list = append(list, "in use by", h.String())
+	}
+	if doc.Reservation != nil {
+		list = append(list, "reserved", doc.Reservation.String())
 	}
 	if doc.Stale {
 		list = append(list, "as of", doc.asOfText())

@@ -13,7 +13,7 @@ import (
 )
 
 func ltoVerifyCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "verify", Summary: "read archives and compare them with what was written",
 		Description: "Reads one archive, or all of the tape, and compares size, blocks, SHA-256 and the manifest on the tape. Nothing is restored. An archive that differs gives status 17, one that was left incomplete status 3.",
 		Flags: []flag{

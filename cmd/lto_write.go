@@ -21,7 +21,7 @@ import (
 )
 
 func ltoWriteCommand() *command {
-	return ltoVerb(&command{
+	return driveVerb(&command{
 		Name: "write", Summary: "append an archive to a tape",
 		Description: `Appends files and directories as a POSIX pax tar, or standard input ("-") as it is, behind all that is on the tape. The archive is followed by its manifest with the SHA-256; the answer says its tape file number.
 

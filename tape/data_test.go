@@ -48,7 +48,6 @@ func TestWriteFailures(t *testing.T) {
 		{"unit attention", step{sense: powerOn}, errcode.TapePosition, 0x2900, []string{"power on, reset"}},
 		{"answer lost", step{err: lost(0x0A)}, errcode.DeviceUnknown, 0, []string{"WRITE(6): answer lost: cable pulled"}},
 		{"busy", step{err: &scsi.StatusError{CDB: []byte{0x0A}, Status: scsi.StatusBusy}}, errcode.DeviceBusy, 0, nil},
-		{"reserved", step{err: &scsi.StatusError{CDB: []byte{0x0A}, Status: scsi.StatusReservationConflict}}, errcode.DeviceBusy, 0, []string{"reserved by another host"}},
 		{"task aborted", step{err: &scsi.StatusError{CDB: []byte{0x0A}, Status: scsi.StatusTaskAborted}}, errcode.DeviceUnknown, 0, nil},
 		{"disk full below", step{err: full}, errcode.DiskFull, 0x0C00, []string{"no space left on device"}},
 		{"image damaged below", step{err: damaged}, errcode.ImageDamaged, 0x0C00, []string{"write vtl01:0", "wrong checksum"}},

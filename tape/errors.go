@@ -87,10 +87,21 @@ func (u *Unit) failUnanswered(op string, err error) error {
 	switch {
 	case errors.As(err, &status) && status.Status == scsi.StatusTaskAborted, isTransport(err):
 		e.Code = errcode.DeviceUnknown
+	case errors.As(err, &status) && status.Status == scsi.StatusReservationConflict:
+		e.Code, e.Hint = errcode.ReservedElsewhere, u.reservedHint(err)
 	case errors.As(err, &status):
 		e.Code = errcode.DeviceBusy
 	}
 	return e
+}
+
+// reservedHint is what can be done about a reservation that nobody is going to release.
+func (u *Unit) reservedHint(err error) string {
+	var c *Conflict
+	if errors.As(err, &c) && c.Holder != nil && OwnerOf(c.Holder.Key).Left() {
+		return fmt.Sprintf("'calypso lto reserve release -f %s' releases it", u.Name)
+	}
+	return "" // the code has its own
 }
 
 func isTransport(err error) bool {

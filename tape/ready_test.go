@@ -52,7 +52,7 @@ func TestReadyFailures(t *testing.T) {
 		{"incompatible", step{sense: "70 00 03 00000000 0a 00000000 3002 00 000000"}, errcode.MediaIncompatible},
 		{"hardware", step{sense: "70 00 04 00000000 0a 00000000 4085 00 000000"}, errcode.DeviceError},
 		{"lost", step{err: lost(0)}, errcode.DeviceUnknown},
-		{"reserved", step{err: &scsi.StatusError{Status: scsi.StatusReservationConflict}}, errcode.DeviceBusy},
+		{"reserved", step{err: &scsi.StatusError{Status: scsi.StatusReservationConflict}}, errcode.ReservedElsewhere},
 	}
 	for _, tt := range tests {
 		tt.step.cdb = turCDB

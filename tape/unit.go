@@ -59,6 +59,7 @@ func (u *Unit) send(ctx context.Context, cdb, out, in []byte) (int, error) {
 	if err != nil {
 		u.cdb = make([]byte, 0, 16) // the error keeps the CDB that it was handed
 		u.note(err)
+		err = u.conflict(ctx, err)
 	}
 	return n, err
 }

@@ -118,6 +118,7 @@ const (
 	CleaningFailed    Code = "cleaning_failed"
 	FaultNotFound     Code = "fault_not_found"
 	ReservedElsewhere Code = "device_reserved"
+	ReserveNotFound   Code = "reservation_not_found"
 
 	DeviceAmbiguous      Code = "device_ambiguous"
 	LibraryNotRemembered Code = "library_not_remembered"
@@ -230,7 +231,8 @@ var table = []Entry{
 	{CleaningExpired, ExitRefused, "the cleaning cartridge has no cleanings left; the drive was not cleaned", "replace it"},
 	{CleaningFailed, ExitDevice, "the drive was not cleaned", "look at the drive and its alerts; try another cleaning cartridge"},
 	{FaultNotFound, ExitNotFound, "no such fault is injected", "see 'calypso vtl fault list'"},
-	{ReservedElsewhere, ExitBusy, "another host has reserved the device", "wait until it releases it"},
+	{ReserveNotFound, ExitNotFound, "no host has registered this reservation key with the device", "see 'calypso lto reserve list'"},
+	{ReservedElsewhere, ExitBusy, "another host has reserved the device", "wait until it releases it; 'calypso lto reserve list' shows who it is, and what to do when it is gone"},
 
 	{DeviceAmbiguous, ExitRefused, "several devices have this serial number, so none of them is commanded; nothing was touched", "name the drive by its node; a drive that is reached over two paths wants one of them removed"},
 	{LibraryNotRemembered, ExitRefused, "cartridges are moved only in libraries that were made known; nothing was touched", "'calypso library discover --write' makes a library known"},

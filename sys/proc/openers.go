@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ import (
 type Opener struct {
 	PID     int
 	Command string // shortened, without secrets; "" when it cannot be read
+	Node    string // which of the files, as it was asked for
 }
 
 // String is "pid 123 (tar cf /dev/nst0 .)".
@@ -28,19 +30,22 @@ func (o Opener) String() string {
 // where procfs is mounted ("/proc"), lets this user see: without privileges those are his own. A node is
 // known by its device number, whatever path it was opened by.
 func Openers(proc string, nodes ...string) []Opener {
-	wanted := map[uint64]bool{}
+	wanted := map[uint64]string{}
 	for _, path := range nodes {
 		var st unix.Stat_t
 		if unix.Stat(path, &st) == nil {
-			wanted[deviceOf(&st)] = true
+			wanted[deviceOf(&st)] = path
 		}
 	}
 	entries, _ := os.ReadDir(proc)
 	var list []Opener
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err == nil && pid != os.Getpid() && hasOpen(filepath.Join(proc, e.Name(), "fd"), wanted) {
-			list = append(list, Opener{pid, commandOf(filepath.Join(proc, e.Name(), "cmdline"))})
+		if err != nil || pid == os.Getpid() || len(wanted) == 0 {
+			continue
+		}
+		for _, node := range opened(filepath.Join(proc, e.Name(), "fd"), wanted) {
+			list = append(list, Opener{pid, commandOf(filepath.Join(proc, e.Name(), "cmdline")), node})
 		}
 	}
 	return list
@@ -54,15 +59,20 @@ func deviceOf(st *unix.Stat_t) uint64 {
 	return st.Ino<<16 ^ uint64(st.Dev)
 }
 
-func hasOpen(dir string, wanted map[uint64]bool) bool {
+// opened lists those of the files that the descriptors in dir lead to, each once.
+func opened(dir string, wanted map[uint64]string) []string {
 	entries, _ := os.ReadDir(dir)
+	var list []string
 	for _, e := range entries {
 		var st unix.Stat_t
-		if unix.Stat(filepath.Join(dir, e.Name()), &st) == nil && wanted[deviceOf(&st)] {
-			return true
+		if unix.Stat(filepath.Join(dir, e.Name()), &st) != nil {
+			continue
+		}
+		if node, ok := wanted[deviceOf(&st)]; ok && !slices.Contains(list, node) {
+			list = append(list, node)
 		}
 	}
-	return false
+	return list
 }
 
 func commandOf(path string) string {

@@ -39,6 +39,9 @@ func TestOpeners(t *testing.T) {
 		if got := fmt.Sprint(Openers("/proc", name)); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
+		if got := Openers("/proc", filepath.Join(dir, "none"), name); len(got) != 1 || got[0].Node != name {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 	if got := Openers("/proc", filepath.Join(dir, "none"), ""); len(got) != 0 {
 		t.Errorf("%v; want nobody", got)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -53,6 +54,31 @@ func BootID() string {
 	}
 	return strings.TrimSpace(string(id))
 }
+
+// MachineID names this installation of the system (machine-id(5)), else the host's name. It is confidential:
+// what others may see is a hash of it.
+func MachineID() string {
+	if id, err := os.ReadFile("/etc/machine-id"); err == nil && len(bytes.TrimSpace(id)) > 0 {
+		return string(bytes.TrimSpace(id))
+	}
+	name, _ := os.Hostname()
+	return name
+}
+
+// Fellow says whether pid runs the same program as this process, be it of another version, and gives its
+// command line. One that may not be looked at is taken for a fellow.
+func Fellow(pid int) (command string, runs bool) {
+	if _, err := StartTime(pid); err != nil {
+		return "", false
+	}
+	command = commandOf(fmt.Sprintf("/proc/%d/cmdline", pid))
+	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	ours, ourErr := os.Readlink("/proc/self/exe")
+	return command, err != nil || ourErr != nil || program(theirs) == program(ours)
+}
+
+// program is the name of an executable, whose file may have been replaced.
+func program(exe string) string { return filepath.Base(strings.TrimSuffix(exe, " (deleted)")) }
 
 // LoginUID is the user who logged in, kept by the kernel through su and sudo; false when no login
 // is behind this process (a daemon, cron without pam_loginuid, a kernel without audit).

@@ -84,3 +84,25 @@ func TestCommandLine(t *testing.T) {
 		t.Errorf("a long command line is shown as %q", got)
 	}
 }
+
+// A process that runs another program has only the number in common with one that is gone.
+func TestFellow(t *testing.T) {
+	if command, runs := Fellow(os.Getpid()); !runs || command == "" {
+		t.Errorf("this process: %q, %v", command, runs)
+	}
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Skipf("no sleep: %v", err)
+	}
+	pid := child.Process.Pid
+	if command, runs := Fellow(pid); runs || command != "sleep 1000" {
+		t.Errorf("another program: %q, %v", command, runs)
+	}
+	_, _ = child.Process.Kill(), child.Wait()
+	if command, runs := Fellow(pid); runs || command != "" {
+		t.Errorf("a process that is gone: %q, %v", command, runs)
+	}
+	if got := program("/usr/bin/calypso (deleted)"); got != "calypso" {
+		t.Errorf("program: %q", got)
+	}
+}

@@ -26,6 +26,8 @@ const (
 	OpLogSense                = 0x4D
 	OpModeSelect10            = 0x55
 	OpModeSense10             = 0x5A
+	OpPersistentReserveIn     = 0x5E
+	OpPersistentReserveOut    = 0x5F
 	OpReadAttribute           = 0x8C
 	OpWriteAttribute          = 0x8D
 	OpSpace16                 = 0x91
@@ -73,8 +75,8 @@ var opcodeNames = map[byte]string{
 	0x4D:                      "LOG SENSE",
 	OpModeSelect10:            "MODE SELECT(10)",
 	OpModeSense10:             "MODE SENSE(10)",
-	0x5E:                      "PERSISTENT RESERVE IN",
-	0x5F:                      "PERSISTENT RESERVE OUT",
+	OpPersistentReserveIn:     "PERSISTENT RESERVE IN",
+	OpPersistentReserveOut:    "PERSISTENT RESERVE OUT",
 	0x80:                      "WRITE FILEMARKS(16)",
 	0x82:                      "ALLOW OVERWRITE",
 	0x88:                      "READ(16)",

@@ -23,6 +23,9 @@ type Facts struct {
 	Ready    tape.Readiness
 	Problems []string // what should have answered and failed
 
+	Reservation *scsi.Reservation // who has reserved the drive; nil: nobody, or it cannot be told
+	LockedOut   bool              // another host's reservation kept the drive from answering
+
 	Device      *scsi.DeviceStatus     // page 11h
 	Alerts      *tape.Alerts           // page 12h, or the cartridge's memory
 	Setting     *tape.Compression      // mode page 0Fh
@@ -48,6 +51,7 @@ func Gather(ctx context.Context, d *tape.Drive) (Facts, error) {
 		return f, err
 	}
 	questions := []func(context.Context, *tape.Drive) error{
+		f.askReservation,
 		page(scsi.LogDeviceStatus, func(p scsi.LogPage) { f.Device = p.DeviceStatus() }),
 		keep(&f.Alerts, (*tape.Drive).Alerts),
 		keep(&f.Setting, compression),
@@ -81,7 +85,18 @@ func (f *Facts) ask(ctx context.Context, d *tape.Drive, questions []func(context
 	return nil
 }
 
+// askReservation finds out whose the drive is.
+func (f *Facts) askReservation(ctx context.Context, d *tape.Drive) error {
+	r, err := d.Reservation(ctx)
+	f.Reservation = r
+	return err
+}
+
 func (f *Facts) tolerate(err error) error {
+	if errcode.Of(err) == errcode.ReservedElsewhere { // told once, by the reservation itself
+		f.LockedOut = true
+		return nil
+	}
 	if _, answered := scsi.SenseOf(err); err == nil || !answered && errcode.Of(err) != errcode.DeviceError {
 		return err
 	}

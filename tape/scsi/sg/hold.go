@@ -34,7 +34,7 @@ func OpenHold(n Node) (*Hold, error) {
 
 // busy says who has the drive open, through whichever of its nodes.
 func busy(n Node, err error) error {
-	who := proc.Openers("/proc", n.NoRewind, n.Tape)
+	who := proc.Openers("/proc", n.TapeNodes()...)
 	if len(who) == 0 {
 		return errcode.New(errcode.DeviceBusy, n.NoRewind, "another process has the drive open: %w", err).
 			WithHint("as root the message names it")

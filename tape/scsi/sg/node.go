@@ -130,6 +130,20 @@ func serial(device string) string {
 	return strings.Trim(string(page[4:min(len(page), 4+length)]), " \x00")
 }
 
+// TapeNodes are all nodes of the st driver for the drive: each is a device of its own, and one of them at a time
+// is open.
+func (n Node) TapeNodes() []string {
+	var list []string
+	for _, node := range []string{n.NoRewind, n.Tape} {
+		for _, mode := range []string{"", "l", "m", "a"} {
+			if node != "" {
+				list = append(list, node+mode)
+			}
+		}
+	}
+	return list
+}
+
 // Has says whether a path is one of the device's nodes. The nodes of the st driver come in four modes of
 // the same drive, whose names end in nothing, a, l or m.
 func (n Node) Has(path string) bool {
