@@ -142,6 +142,7 @@ func TestFirstCommandClearsUnitAttentions(t *testing.T) {
 	w := &wire{t: t, steps: []step{{cdb: turCDB, sense: powerOn}, {cdb: turCDB, sense: mediumChanged}, tur, {cdb: "01 00 00 00 00 00"}, {cdb: write3, out: "*"}}}
 	defer w.done()
 	d := NewDrive(w)
+	d.asked = true
 	_, err := d.Write(t.Context(), []byte("abc"))
 	wantCode(t, err, errcode.TapePosition, "medium may have changed")
 	if err := d.Rewind(t.Context()); err != nil {
