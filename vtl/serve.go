@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -33,6 +34,7 @@ type Service struct {
 	iscsi   *tcmu.ISCSI
 	host    tcmu.Host
 	loop    bool
+	before  sample // of the status before
 }
 
 // NAA is the name of the library's target on this host: the company id of LIO, then digits of the serial.
@@ -71,8 +73,8 @@ func (s *Store) Serving(library string) (*lock.Holder, error) {
 	return lock.Peek(s.places.RunDir, serveLock(library))
 }
 
-// notServed refuses what would change a library behind the back of the process that serves it.
-func (s *Store) notServed(library string) error {
+// NotServed refuses what would change a library behind the back of the process that serves it.
+func (s *Store) NotServed(library string) error {
 	s.mu.Lock()
 	here := s.serving[library]
 	s.mu.Unlock()
@@ -96,7 +98,7 @@ func (s *Store) Serve(ctx context.Context, library string, o ServeOptions) (*Ser
 	if err != nil {
 		return nil, err
 	}
-	if err := s.notServed(library); err != nil {
+	if err := s.NotServed(library); err != nil {
 		return nil, err
 	}
 	held, err := lock.Acquire(ctx, s.places.RunDir, serveLock(library), 0)
@@ -126,8 +128,8 @@ func (v *Service) start(ctx context.Context, o ServeOptions) error {
 	}
 	loop := tcmu.Loopback{NAA: v.Library.NAA()}
 	names, serials := v.Library.UnitNames(), v.Library.UnitSerials()
-	if err := tcmu.Clear(o.Host, v.Library.Name, names, loop, &tcmu.ISCSI{IQN: v.Library.IQN()}); err != nil {
-		return fmt.Errorf("take away what an earlier run left: %w", err)
+	if err := v.Library.clearServed(o.Host); err != nil {
+		return err
 	}
 	var exports []tcmu.Export
 	if o.Loop {
@@ -148,6 +150,19 @@ func (v *Service) start(ctx context.Context, o ServeOptions) error {
 	var err error
 	v.served, err = tcmu.Start(ctx, o.Host, v.Library.Name, units, exports...)
 	return err
+}
+
+// clearServed takes away what a server of the library left in the kernel that was killed.
+func (l *Library) clearServed(h tcmu.Host) error {
+	err := tcmu.Clear(h, l.Name, l.UnitNames(), tcmu.Loopback{NAA: l.NAA()}, &tcmu.ISCSI{IQN: l.IQN()})
+	if errors.Is(err, fs.ErrPermission) {
+		return errcode.New(errcode.PermissionDenied, l.Name, "a server of the library was killed and left its devices in the kernel: %w", err).
+			WithHint("run it as root")
+	}
+	if err != nil {
+		return fmt.Errorf("take away what an earlier server left: %w", err)
+	}
+	return nil
 }
 
 // open opens the devices while it holds their locks, so that nobody else plays one of them. Then the locks
