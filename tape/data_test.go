@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -384,5 +385,45 @@ func TestErrorKeepsItsCommand(t *testing.T) {
 	var check *scsi.SenseError
 	if !errors.As(err, &check) || hex.EncodeToString(check.CDB) != "0a0000000300" {
 		t.Errorf("the next command changed the error: %v", check)
+	}
+}
+
+// After any unit attention, in either format, and after a command that the drive gave up, nothing is sent that
+// works at the position. The attention of TIMESTAMP CHANGED stands for those that mean no harm: nobody can list them.
+func TestNothingIsWrittenAfter(t *testing.T) {
+	for name, sense := range map[string]string{
+		"power on":                      powerOn,
+		"reset, descriptor format":      "72 06 29 03 00000000",
+		"medium changed":                mediumChanged,
+		"medium changed, descriptor":    "72 06 28 00 00000000",
+		"mode parameters":               "70 00 06 00000000 0a 00000000 2a01 00 000000",
+		"reservations preempted":        "70 00 06 00000000 0a 00000000 2a03 00 000000",
+		"nexus loss":                    "70 00 06 00000000 0a 00000000 2907 00 000000",
+		"timestamp":                     "70 00 06 00000000 0a 00000000 2a10 00 000000",
+		"aborted":                       aborted,
+		"deferred, descriptor format":   "73 03 0c 00 00000000",
+		"deferred hardware error":       "71 00 04 00000000 0a 00000000 4400 00 000000",
+		"deferred, of a recovered kind": "71 00 01 00000000 0a 00000000 1800 00 000000",
+	} {
+		first := step{cdb: write3, out: "*", sense: sense}
+		steps := []step{first}
+		if strings.HasPrefix(name, "deferred, desc") { // a medium error tells where the tape is
+			steps = append(steps, at(9, 1))
+		}
+		d, _ := newDrive(t, steps...)
+		if _, err := d.Write(t.Context(), []byte("abc")); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		for _, do := range []func() error{
+			func() error { _, err := d.Write(t.Context(), []byte("abc")); return err },
+			func() error { _, err := d.WriteFilemarks(t.Context(), 1, false); return err },
+			func() error { _, err := d.Read(t.Context(), make([]byte, 9)); return err },
+			func() error { return d.SpaceBlocks(t.Context(), 1) },
+			func() error { return d.Erase(t.Context(), false) },
+		} {
+			if err := do(); errcode.Of(err) != errcode.TapePosition {
+				t.Errorf("%s: %v; want %s", name, err, errcode.TapePosition)
+			}
+		}
 	}
 }
