@@ -55,11 +55,19 @@ func TestPathServerKilled(t *testing.T) {
 // What a killed server left in the kernel goes with the library, also what a program still waits for.
 func TestPathDeleteAfterKill(t *testing.T) {
 	s, h := writable(t, 1)
-	w := h.write(t, "cut")
-	h.begun(t, s, "V00001L8", 2<<20)
+	h.small(t, "before")
+	from := s.imageBytes("V00001L8")
+	writer := exec.Command("dd", "if=/dev/zero", "of="+s.drives[0].Tape, "bs=64k")
+	if err := writer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "data on the tape", func() bool { return s.imageBytes("V00001L8") > from })
 	s.kill()
+	h.calypso(t, 13, "vtl", "delete", "vtl01") // its tape was written
 	h.calypso(t, 0, "vtl", "delete", "vtl01", "--confirm", "vtl01")
-	w.cut("library deleted")
+	if err := writer.Wait(); err == nil {
+		t.Error("the writer did not see an error")
+	}
 	noKernelDevices(t)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"calypso/sys/errcode"
 	"calypso/sys/lock"
@@ -122,13 +123,22 @@ func (s *Store) setServing(library string, on bool) {
 	s.serving[library] = on
 }
 
+// leftWait is how long who waited for the answer of a server that was killed has to end.
+const leftWait = 30 * time.Second
+
 func (v *Service) start(ctx context.Context, o ServeOptions) error {
-	if err := v.open(ctx); err != nil {
-		return err
-	}
 	loop := tcmu.Loopback{NAA: v.Library.NAA()}
 	names, serials := v.Library.UnitNames(), v.Library.UnitSerials()
+	// What is left goes first: a command of this program that waits for an answer of the server that was killed
+	// holds the lock of its drive until it has one.
+	patience := time.Duration(0)
+	if tcmu.Left(o.Host, names) {
+		patience = leftWait
+	}
 	if err := v.Library.clearServed(o.Host); err != nil {
+		return err
+	}
+	if err := v.open(ctx, patience); err != nil {
 		return err
 	}
 	var exports []tcmu.Export
@@ -167,13 +177,13 @@ func (l *Library) clearServed(h tcmu.Host) error {
 
 // open opens the devices while it holds their locks, so that nobody else plays one of them. Then the locks
 // are free for who uses the devices through the kernel: the lock of the server keeps others from playing.
-func (v *Service) open(ctx context.Context) (err error) {
+func (v *Service) open(ctx context.Context, patience time.Duration) (err error) {
 	for i, serial := range v.Library.UnitSerials() {
 		name := "drive-" + serial
 		if i == 0 {
 			name = "changer-" + serial
 		}
-		l, e := lock.Acquire(ctx, v.store.places.RunDir, name, 0)
+		l, e := lock.Acquire(ctx, v.store.places.RunDir, name, patience)
 		if e != nil {
 			return e
 		}
