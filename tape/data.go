@@ -111,8 +111,9 @@ func (d *Drive) dataFailure(ctx context.Context, op string, err error) error {
 	if answered && s.Key == scsi.UnitAttention {
 		return d.positionLost(op, err)
 	}
-	if answered && s.Key == scsi.AbortedCommand { // how far it came nobody says
-		d.lost = err
+	if _, hosts := systemCode(err); answered && s.Key == scsi.AbortedCommand && !hosts {
+		d.lost = err // how far it came nobody says
+		return d.positionLost(op, err)
 	}
 	failure := d.fail(op, err)
 	if e, ok := failure.(*errcode.Error); ok && e.Code == errcode.TapeMediumError {

@@ -42,7 +42,7 @@ func TestWriteFailures(t *testing.T) {
 		{"worm", step{sense: "70 00 07 00000000 0a 00000000 300c 00 000000"}, errcode.TapeWORM, 0x300C, nil},
 		{"security", step{sense: "70 00 07 00000000 0a 00000000 7400 00 000000"}, errcode.KeyNeeded, 0x7400, nil},
 		{"hardware", step{sense: "70 00 04 00000000 0a 00000000 4400 00 000000"}, errcode.DeviceError, 0x4400, []string{"internal target failure (4/44/00)"}},
-		{"aborted", step{sense: aborted}, errcode.DeviceError, 0x4700, nil},
+		{"aborted", step{sense: aborted}, errcode.TapePosition, 0x4700, nil},
 		{"no medium", step{sense: noMedium}, errcode.DriveEmpty, 0x3A00, nil},
 		{"becoming ready", step{sense: becomingReady}, errcode.TapeNotReady, 0x0401, nil},
 		{"incompatible", step{sense: "70 00 05 00000000 0a 00000000 3000 00 000000"}, errcode.MediaIncompatible, 0x3000, nil},
