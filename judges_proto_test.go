@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,6 +48,8 @@ func TestJudgesOfOperationCodes(t *testing.T) {
 	d.says(0, "sg_opcodes --rctd --mask /dev/judged", `^ 08 +6 +20 +1500 +Read\(6\)$`, `cdb usage: 08 03 ff ff ff 00`,
 		`^ 19 +6 +20000 +48000 +Erase\(6\)$`, `^ 5f +6 +10 +1 +60 +Persistent reserve out, register and ignore existing key$`)
 	c.says(0, "sg_opcodes --rctd /dev/judged", `^ a5 +12 +30 +900 +Move medium$`, `^ b8 +12 +1 +300 +Read element status$`)
+	supportedAgainstJudge(t, c)
+	supportedAgainstJudge(t, d)
 	d.says(0, "sg_opcodes -o 0xa3,0xc -R /dev/judged", `Command is supported \[conforming to SCSI standard\]`,
 		`Usage data: a3 0c 87 ff ff ff ff ff ff ff 00 00`, `nominal timeout: 1 secs, recommended timeout: 60 secs`)
 	d.says(0, "sg_opcodes -o 0x9e,0x10 /dev/judged", `Command is NOT supported`)
@@ -108,4 +112,24 @@ func TestJudgesOfReservations(t *testing.T) {
 	}
 	b.says(conflict, "sg_turs /dev/judged")
 	b.says(conflict, "sg_persist -k /dev/judged")
+}
+
+// supportedAgainstJudge: our decoder reads the device's list of commands as sg_opcodes does, with the timeouts.
+func supportedAgainstJudge(t *testing.T, b *bench) {
+	t.Helper()
+	list, err := scsi.ParseSupportedOpcodes([]byte(b.ask(0, "sg_opcodes", "--no-inquiry", "--rctd", "--raw", "/dev/judged")))
+	if err != nil || len(list) < 20 {
+		t.Fatalf("%d commands, %v", len(list), err)
+	}
+	out := regexp.MustCompile(` +`).ReplaceAllString(b.ask(0, "sg_opcodes", "--no-inquiry", "--rctd", "/dev/judged"), " ")
+	for _, c := range list {
+		action := ""
+		if c.Action != scsi.NoAction {
+			action = fmt.Sprintf("%x ", c.Action)
+		}
+		want := fmt.Sprintf("\n %02x %s%d %.0f %.0f ", c.Opcode, action, c.Length, c.Nominal.Seconds(), c.Recommended.Seconds())
+		if !strings.Contains(out, want) {
+			t.Errorf("sg_opcodes does not say %q", want)
+		}
+	}
 }

@@ -225,6 +225,9 @@ func runVTLDelete(ctx context.Context, inv *invocation) (err error) {
 	name := inv.arg("LIBRARY")
 	store := vtl.NewStore(inv.places)
 	lib, err := store.Get(name)
+	if err == nil {
+		err = store.NotServed(name)
+	}
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,9 @@ func runVTLServe(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	if inv.dryRun {
+		if err := store.NotServed(library); err != nil {
+			return err
+		}
 		return inv.emit(newServeDoc(lib, o), func(p *page) {
 			p.line("would serve library %s: %s and %s", library, "the changer", counted(len(lib.Drives), "drive"))
 		})

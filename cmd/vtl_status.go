@@ -15,7 +15,7 @@ import (
 func vtlStatusCommand() *command {
 	return &command{
 		Name: "status", Summary: "show who serves a virtual library, and its devices",
-		Description: "Shows whether 'calypso vtl serve' serves the library, the devices of this host that are its changer and drives, how many commands and bytes went through each since the server started, and which iSCSI initiators are logged in. The figures are at most some seconds old. Takes no lock.",
+		Description: "Shows whether 'calypso vtl serve' serves the library, the devices of this host that are its changer and drives, how many commands and bytes went through each since the server started, how many bytes a second at present, how many commands wait for an answer, and which iSCSI initiators are logged in. An initiator that is not allowed shows up in the kernel's log alone. The figures are at most some seconds old. Takes no lock.",
 		Args:        []arg{libraryArg()},
 		Examples:    []example{{"calypso vtl status vtl01", "who serves it, and as which devices"}},
 		Exits:       []errcode.Exit{errcode.ExitNotFound},
@@ -53,6 +53,9 @@ type servedUnitDoc struct {
 	ReadBytes    *int64     `json:"read_bytes"`
 	WrittenBytes *int64     `json:"written_bytes"`
 	BusySince    *time.Time `json:"busy_since"`
+	Queued       *int       `json:"queued_commands"` // commands without an answer, the one being carried out among them
+	ReadRate     *int64     `json:"read_bytes_per_second"`
+	WrittenRate  *int64     `json:"written_bytes_per_second"`
 }
 
 func runVTLStatus(_ context.Context, inv *invocation) error {
@@ -105,6 +108,7 @@ func (d *vtlStatusDoc) fill(store *vtl.Store, holder *lock.Holder) error {
 
 func (d *servedUnitDoc) count(u vtl.UnitStatus) {
 	d.Commands, d.ReadBytes, d.WrittenBytes, d.BusySince = &u.Commands, &u.ReadBytes, &u.WrittenBytes, u.BusySince
+	d.Queued, d.ReadRate, d.WrittenRate = &u.Queued, u.ReadRate, u.WrittenRate
 }
 
 func (d vtlStatusDoc) draw(p *page) {
@@ -119,9 +123,9 @@ func (d vtlStatusDoc) draw(p *page) {
 	for _, s := range d.Sessions {
 		p.line("session of %s: %s", s.Initiator, s.State)
 	}
-	t := newTable("unit", ">lun", "sg", "st", "ch", ">commands", ">read", ">written", "busy since")
+	t := newTable("unit", ">lun", "sg", "st", "ch", ">commands", ">queue", ">read", ">written", ">read/s", ">written/s", "busy since")
 	for _, u := range d.Units {
-		t.row(u.Name, u.LUN, u.Generic, u.Tape, u.Changer, u.Commands, sizeCell(u.ReadBytes), sizeCell(u.WrittenBytes), u.BusySince)
+		t.row(u.Name, u.LUN, u.Generic, u.Tape, u.Changer, u.Commands, u.Queued, sizeCell(u.ReadBytes), sizeCell(u.WrittenBytes), sizeCell(u.ReadRate), sizeCell(u.WrittenRate), u.BusySince)
 	}
 	p.table(t, "no units")
 }

@@ -267,9 +267,14 @@ func (r releases) Close() error {
 	return errors.Join(errs...)
 }
 
-// lockChanger keeps the robot still while the set of tapes changes.
+// lockChanger keeps the robot still while the set of tapes changes. A library that is served is refused here,
+// in a dry run too.
 func (inv *invocation) lockChanger(ctx context.Context, library string) (releases, error) {
-	lib, err := vtl.NewStore(inv.places).Get(library)
+	store := vtl.NewStore(inv.places)
+	lib, err := store.Get(library)
+	if err == nil {
+		err = store.NotServed(library)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -370,6 +370,7 @@ func TestInitializeAndIdentifyChanger(t *testing.T) {
 		{cdb: vpd(0x80), in: "08 80 000f" + ascii("DEC418146K_LL02")}}}
 	defer w.done()
 	c := NewChanger(w)
+	c.asked = true
 	if err := c.Initialize(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -385,7 +386,9 @@ func TestMoveCommand(t *testing.T) {
 		{cdb: "b8 14 0100 0001 03 00ffff 00 00", in: "0100 0001 00 000018 04 00 0010 00 000010 0100 09 00 0000 00 00 00 81 03e9 00000000"},
 		{cdb: "b8 12 03e9 0001 02 00ffff 00 00", in: "03e9 0001 00 000018 02 00 0010 00 000010 03e9 08 00 0000 00 00 00 00 0000 00000000"}}}
 	defer w.done()
-	m, err := NewChanger(w).Move(t.Context(), 1001, 256)
+	c := NewChanger(w)
+	c.asked = true
+	m, err := c.Move(t.Context(), 1001, 256)
 	if err != nil || m.To.Source != 1001 || m.From.Full {
 		t.Errorf("%+v, %v", m, err)
 	}

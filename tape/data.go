@@ -11,14 +11,23 @@ import (
 // maxTransfer is the largest block that READ(6) and WRITE(6) can name.
 const maxTransfer = 1<<24 - 1
 
-// ready clears pending unit attentions and checks that the position is known.
-func (u *Unit) ready(ctx context.Context, op string) error {
+// ready clears pending unit attentions and checks that the position is known for a command that works there.
+func (u *Unit) ready(ctx context.Context, op string, cdb []byte) error {
 	if !u.settled {
 		if err := u.settle(ctx, op); err != nil {
 			return err
 		}
 	}
+	_ = u.askTimeouts(ctx, cdb) // an attention is noted: the position is lost
 	return u.known(op)
+}
+
+// readyToWrite is ready for a command that changes the tape.
+func (u *Unit) readyToWrite(ctx context.Context, op string, cdb []byte) error {
+	if err := u.ready(ctx, op, cdb); err != nil {
+		return err
+	}
+	return u.undoubted(op)
 }
 
 // Write writes p as one block. earlyWarning says that the end of the medium is near; the block is
@@ -30,10 +39,10 @@ func (d *Drive) Write(ctx context.Context, p []byte) (earlyWarning bool, err err
 	if len(p) == 0 || len(p) > maxTransfer {
 		return false, d.blockSize(op, len(p), maxTransfer)
 	}
-	if err := d.ready(ctx, op); err != nil {
+	cdb := scsi.Write6(false, uint32(len(p)))
+	if err := d.readyToWrite(ctx, op, cdb[:]); err != nil {
 		return false, err
 	}
-	cdb := scsi.Write6(false, uint32(len(p)))
 	if _, err = d.send(ctx, cdb[:], p, nil); err == nil {
 		return false, nil
 	}
@@ -52,10 +61,10 @@ func (d *Drive) WriteFilemarks(ctx context.Context, n int, immediate bool) (earl
 	if n < 0 || n > maxTransfer {
 		return false, fmt.Errorf("%s: count %d is not in 0 to %d", opObject(op, d.Name), n, maxTransfer)
 	}
-	if err := d.ready(ctx, op); err != nil {
+	cdb := scsi.WriteFilemarks6(immediate, uint32(n))
+	if err := d.readyToWrite(ctx, op, cdb[:]); err != nil {
 		return false, err
 	}
-	cdb := scsi.WriteFilemarks6(immediate, uint32(n))
 	if _, err = d.send(ctx, cdb[:], nil, nil); err == nil {
 		return false, nil
 	}
@@ -95,15 +104,16 @@ func (d *Drive) tooLarge(ctx context.Context, s scsi.Sense, length int) bool {
 }
 
 // dataFailure makes the error of a command that works at the current position out of the
-// transport's. After a unit attention or a deferred error that position is lost; after a medium
-// error it is worth telling.
+// transport's. After a unit attention, a deferred error or a command that the drive gave up that position is
+// lost; after a medium error it is worth telling.
 func (d *Drive) dataFailure(ctx context.Context, op string, err error) error {
 	s, answered := scsi.SenseOf(err)
 	if answered && s.Key == scsi.UnitAttention {
 		return d.positionLost(op, err)
 	}
-	if answered && s.Deferred {
-		d.lost = err // an earlier block is not on the tape, and this one was not tried
+	if _, hosts := systemCode(err); answered && s.Key == scsi.AbortedCommand && !hosts {
+		d.lost = err // how far it came nobody says
+		return d.positionLost(op, err)
 	}
 	failure := d.fail(op, err)
 	if e, ok := failure.(*errcode.Error); ok && e.Code == errcode.TapeMediumError {
@@ -135,11 +145,11 @@ func (d *Drive) Read(ctx context.Context, buf []byte) (n int, err error) {
 	if len(buf) == 0 || len(buf) > maxTransfer {
 		return 0, d.blockSize(op, len(buf), maxTransfer)
 	}
-	if err := d.ready(ctx, op); err != nil {
-		return 0, err
-	}
 	buf = buf[:min(len(buf), d.carried())]
 	cdb := scsi.Read6(false, false, uint32(len(buf)))
+	if err := d.ready(ctx, op, cdb[:]); err != nil {
+		return 0, err
+	}
 	n, err = d.send(ctx, cdb[:], nil, buf)
 	if err != nil {
 		return d.readOutcome(ctx, op, err, len(buf), n)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestWriteFailures(t *testing.T) {
 		{"worm", step{sense: "70 00 07 00000000 0a 00000000 300c 00 000000"}, errcode.TapeWORM, 0x300C, nil},
 		{"security", step{sense: "70 00 07 00000000 0a 00000000 7400 00 000000"}, errcode.KeyNeeded, 0x7400, nil},
 		{"hardware", step{sense: "70 00 04 00000000 0a 00000000 4400 00 000000"}, errcode.DeviceError, 0x4400, []string{"internal target failure (4/44/00)"}},
-		{"aborted", step{sense: aborted}, errcode.DeviceError, 0x4700, nil},
+		{"aborted", step{sense: aborted}, errcode.TapePosition, 0x4700, nil},
 		{"no medium", step{sense: noMedium}, errcode.DriveEmpty, 0x3A00, nil},
 		{"becoming ready", step{sense: becomingReady}, errcode.TapeNotReady, 0x0401, nil},
 		{"incompatible", step{sense: "70 00 05 00000000 0a 00000000 3000 00 000000"}, errcode.MediaIncompatible, 0x3000, nil},
@@ -141,6 +142,7 @@ func TestFirstCommandClearsUnitAttentions(t *testing.T) {
 	w := &wire{t: t, steps: []step{{cdb: turCDB, sense: powerOn}, {cdb: turCDB, sense: mediumChanged}, tur, {cdb: "01 00 00 00 00 00"}, {cdb: write3, out: "*"}}}
 	defer w.done()
 	d := NewDrive(w)
+	d.asked = true
 	_, err := d.Write(t.Context(), []byte("abc"))
 	wantCode(t, err, errcode.TapePosition, "medium may have changed")
 	if err := d.Rewind(t.Context()); err != nil {
@@ -382,5 +384,45 @@ func TestErrorKeepsItsCommand(t *testing.T) {
 	var check *scsi.SenseError
 	if !errors.As(err, &check) || hex.EncodeToString(check.CDB) != "0a0000000300" {
 		t.Errorf("the next command changed the error: %v", check)
+	}
+}
+
+// After any unit attention, in either format, and after a command that the drive gave up, nothing is sent that
+// works at the position. The attention of TIMESTAMP CHANGED stands for those that mean no harm: nobody can list them.
+func TestNothingIsWrittenAfter(t *testing.T) {
+	for name, sense := range map[string]string{
+		"power on":                      powerOn,
+		"reset, descriptor format":      "72 06 29 03 00000000",
+		"medium changed":                mediumChanged,
+		"medium changed, descriptor":    "72 06 28 00 00000000",
+		"mode parameters":               "70 00 06 00000000 0a 00000000 2a01 00 000000",
+		"reservations preempted":        "70 00 06 00000000 0a 00000000 2a03 00 000000",
+		"nexus loss":                    "70 00 06 00000000 0a 00000000 2907 00 000000",
+		"timestamp":                     "70 00 06 00000000 0a 00000000 2a10 00 000000",
+		"aborted":                       aborted,
+		"deferred, descriptor format":   "73 03 0c 00 00000000",
+		"deferred hardware error":       "71 00 04 00000000 0a 00000000 4400 00 000000",
+		"deferred, of a recovered kind": "71 00 01 00000000 0a 00000000 1800 00 000000",
+	} {
+		first := step{cdb: write3, out: "*", sense: sense}
+		steps := []step{first}
+		if strings.HasPrefix(name, "deferred, desc") { // a medium error tells where the tape is
+			steps = append(steps, at(9, 1))
+		}
+		d, _ := newDrive(t, steps...)
+		if _, err := d.Write(t.Context(), []byte("abc")); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		for _, do := range []func() error{
+			func() error { _, err := d.Write(t.Context(), []byte("abc")); return err },
+			func() error { _, err := d.WriteFilemarks(t.Context(), 1, false); return err },
+			func() error { _, err := d.Read(t.Context(), make([]byte, 9)); return err },
+			func() error { return d.SpaceBlocks(t.Context(), 1) },
+			func() error { return d.Erase(t.Context(), false) },
+		} {
+			if err := do(); errcode.Of(err) != errcode.TapePosition {
+				t.Errorf("%s: %v; want %s", name, err, errcode.TapePosition)
+			}
+		}
 	}
 }

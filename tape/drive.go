@@ -5,7 +5,8 @@
 // A Drive or Changer is for one goroutine at a time. Nothing here opens devices, takes locks or
 // prints. After a unit attention or a lost answer a Drive refuses to read, write or space from where
 // it is (errcode.TapePosition) until Rewind, LocateBlock, LocateFile or SpaceEOD has established a
-// position: a reset rewinds tapes, and writing on would destroy the first archive.
+// position: a reset rewinds tapes, and writing on would destroy the first archive. After a unit attention it
+// refuses to write until Rewind, since the cartridge may have been changed.
 //
 // Limits: partition 0 alone, blocks of variable length alone.
 package tape
@@ -77,10 +78,16 @@ func (u *Unit) garbled(op string, err error) error {
 		WithHint("record a transcript and report it")
 }
 
-// Rewind goes to the beginning of the tape and waits for it.
+// Rewind goes to the beginning of the tape and waits for it. From there everything is looked at anew: what was
+// in doubt before is not any more, unless the rewind itself met a unit attention.
 func (d *Drive) Rewind(ctx context.Context) error {
+	const op = "rewind"
+	if err := d.settle(ctx, op); err != nil {
+		return err
+	}
+	d.doubt = nil
 	cdb := scsi.Rewind(false)
-	return d.establish(ctx, "rewind", cdb[:])
+	return d.establish(ctx, op, cdb[:])
 }
 
 // establish carries out a command after which the position is known.
@@ -119,10 +126,10 @@ func (d *Drive) Prevent(ctx context.Context, prevent bool) error {
 // Erase makes the tape end at the current position; long overwrites the rest of it, which takes
 // hours and cannot be stopped.
 func (d *Drive) Erase(ctx context.Context, long bool) error {
-	if err := d.ready(ctx, "erase"); err != nil {
+	cdb := scsi.Erase6(long, false)
+	if err := d.readyToWrite(ctx, "erase", cdb[:]); err != nil {
 		return err
 	}
-	cdb := scsi.Erase6(long, false)
 	if _, err := d.send(ctx, cdb[:], nil, nil); !completed(err) {
 		return d.dataFailure(ctx, "erase", err)
 	}

@@ -200,6 +200,10 @@ func TestServerUnitAttentionInMidWrite(t *testing.T) {
 		t.Fatalf("the label was overwritten: %q", r.objects)
 	}
 	must(t, d.SpaceEOD(t.Context()))
+	_, err := d.Write(t.Context(), []byte("two")) // the place is known, the cartridge is not
+	wantCode(t, err, errcode.TapePosition)
+	must(t, d.Rewind(t.Context()))
+	must(t, d.SpaceEOD(t.Context()))
 	write(t, d, "two")
 	if r.Objects() != 4 {
 		t.Errorf("%q", r.objects)

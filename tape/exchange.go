@@ -20,6 +20,9 @@ func (c *Changer) Exchange(ctx context.Context, from, at Element) ([]Moved, erro
 		return nil, err
 	}
 	cdb := scsi.ExchangeMedium(0, from.Address, at.Address, from.Address)
+	if err := c.askTimeouts(ctx, cdb[:]); err != nil {
+		return nil, c.exchangeError(op, from, at, err)
+	}
 	if _, err := c.send(ctx, cdb[:], nil, nil); !completed(err) {
 		return nil, c.exchangeError(op, from, at, err)
 	}

@@ -133,6 +133,9 @@ func (c *Changer) Move(ctx context.Context, source, destination uint16) (Moved, 
 	if err := c.settle(ctx, op); err != nil {
 		return Moved{}, err
 	}
+	if err := c.askTimeouts(ctx, cdb[:]); err != nil {
+		return Moved{From: from, To: to}, c.moveError(op, from, to, err)
+	}
 	if _, err := c.send(ctx, cdb[:], nil, nil); !completed(err) {
 		return Moved{From: from, To: to}, c.moveError(op, from, to, err)
 	}

@@ -68,10 +68,11 @@ func (d *Drive) SpaceBlocks(ctx context.Context, n int64) error {
 }
 
 func (d *Drive) space(ctx context.Context, op string, code scsi.SpaceCode, n int64) error {
-	if err := d.ready(ctx, op); err != nil || n == 0 {
+	cdb := spaceCDB(code, n)
+	if err := d.ready(ctx, op, cdb); err != nil || n == 0 {
 		return err
 	}
-	_, err := d.send(ctx, spaceCDB(code, n), nil, nil)
+	_, err := d.send(ctx, cdb, nil, nil)
 	if err == nil {
 		return nil
 	}

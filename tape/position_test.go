@@ -120,8 +120,16 @@ func TestLocateBlockFailures(t *testing.T) {
 	}
 }
 
+// The rewind that met the attention may be of another cartridge than what was read before it: who writes looks
+// again, behind a rewind that met none.
 func TestRewindIsSentAgainAfterUnitAttention(t *testing.T) {
-	d, _ := newDrive(t, step{cdb: "01 00 00 00 00 00", sense: powerOn}, step{cdb: "01 00 00 00 00 00"}, step{cdb: write3, out: "*"})
+	rewind := step{cdb: "01 00 00 00 00 00"}
+	d, _ := newDrive(t, step{cdb: rewind.cdb, sense: mediumChanged}, rewind, rewind, step{cdb: write3, out: "*"})
+	if err := d.Rewind(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.Write(t.Context(), []byte("abc"))
+	wantCode(t, err, errcode.TapePosition, "which cartridge this is", "medium may have changed")
 	if err := d.Rewind(t.Context()); err != nil {
 		t.Fatal(err)
 	}

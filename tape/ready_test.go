@@ -88,11 +88,11 @@ func TestAttentionsAreToldOnce(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	for _, op := range []byte{scsi.OpRead6, scsi.OpWrite6, scsi.OpWriteFilemarks6, scsi.OpSpace6, scsi.OpLocate16, scsi.OpLoadUnload,
 		scsi.OpRewind, scsi.OpErase6, scsi.OpInitializeElementStatus} {
-		if got := timeoutOf([]byte{op}); got < 10*time.Minute {
+		if got := new(Unit).timeoutOf([]byte{op}); got < 10*time.Minute {
 			t.Errorf("%02X: %v would reset a drive that is only slow", op, got)
 		}
 	}
-	if got := timeoutOf([]byte{scsi.OpReadAttribute}); got < 132*time.Second {
+	if got := new(Unit).timeoutOf([]byte{scsi.OpReadAttribute}); got < 132*time.Second {
 		t.Errorf("READ ATTRIBUTE: %v", got)
 	}
 }

@@ -22,6 +22,10 @@ type Unit struct {
 	cdb     []byte
 	settled bool  // pending unit attentions were cleared
 	lost    error // why the position or the inventory is not known any more; nil: known
+	doubt   error // the unit attention since which the cartridge, the modes and the key may be others; nil: none
+
+	asked bool                   // how long commands take
+	told  map[byte]time.Duration // what the device recommends, by operation code; 0: nothing
 
 	attentions []scsi.Sense // cleared since the last Ready
 	sleep      func(ctx context.Context, d time.Duration) error
@@ -52,7 +56,7 @@ func (u *Unit) send(ctx context.Context, cdb, out, in []byte) (int, error) {
 		return 0, err
 	}
 	u.cdb = append(u.cdb[:0], cdb...)
-	u.cmd = scsi.Command{CDB: u.cdb, DataOut: out, DataIn: in, Timeout: timeoutOf(cdb)}
+	u.cmd = scsi.Command{CDB: u.cdb, DataOut: out, DataIn: in, Timeout: u.timeoutOf(cdb)}
 	err := u.t.Exec(ctx, &u.cmd)
 	n := min(max(u.cmd.Transferred, 0), max(len(out), len(in)))
 	u.cmd = scsi.Command{}
@@ -64,17 +68,19 @@ func (u *Unit) send(ctx context.Context, cdb, out, in []byte) (int, error) {
 	return n, err
 }
 
-// note remembers what an error says about the state of the device. After a unit attention, a lost
-// answer or a foreign abort nothing is known about the position of the tape.
+// note remembers what an error says about the state of the device. After a unit attention, a deferred error,
+// a lost answer or a foreign abort nothing is known about the position of the tape.
 func (u *Unit) note(err error) {
 	var transport *scsi.TransportError
 	var status *scsi.StatusError
 	switch s, ok := scsi.SenseOf(err); {
 	case ok && s.Key == scsi.UnitAttention:
-		u.lost = err
+		u.lost, u.doubt = err, err
 		if len(u.attentions) < maxAttentions {
 			u.attentions = append(u.attentions, s)
 		}
+	case ok && s.Deferred: // an earlier block is not on the tape, and this command was not tried (SPC-5 4.4.7)
+		u.lost = err
 	case errors.As(err, &transport):
 		u.lost = err
 	case errors.As(err, &status) && status.Status == scsi.StatusTaskAborted:
@@ -120,6 +126,7 @@ func (u *Unit) repeat(ctx context.Context, op string, cdb, out, in []byte) (int,
 	if err := u.settle(ctx, op); err != nil {
 		return 0, err
 	}
+	_ = u.askTimeouts(ctx, cdb) // an attention is noted, and no hindrance
 	n, err := u.again(ctx, cdb, out, in)
 	if completed(err) {
 		return n, nil
@@ -161,6 +168,17 @@ func completed(err error) bool {
 func refused(err error) bool {
 	s, ok := scsi.SenseOf(err)
 	return ok && s.Key == scsi.IllegalRequest && (s.ASC == scsi.ASCInvalidOpcode || s.ASC == scsi.ASCInvalidField)
+}
+
+// undoubted fails after a unit attention that came since the last rewind: the command that met it may have been
+// repeated and the position be known again, but the cartridge may be another, and what was set at the drive,
+// its key among it, may be gone. Who writes has looked at the label behind a rewind.
+func (u *Unit) undoubted(op string) error {
+	if u.doubt == nil {
+		return nil
+	}
+	return &errcode.Error{Code: errcode.TapePosition, Op: op, Object: u.Name, Err: u.doubt,
+		Msg: fmt.Sprintf("which cartridge this is and how the drive is set is not known since: %v", u.doubt)}
 }
 
 // known fails when the position is not known: nothing may be read or written until the tape was

@@ -100,6 +100,7 @@ func newDrive(t *testing.T, steps ...step) (*Drive, *wire) {
 	w := &wire{t: t, steps: append([]step{tur}, steps...)}
 	d := NewDrive(w)
 	d.Name = "vtl01:0"
+	d.asked = true // how long its commands take: timeout_test.go
 	d.sleep = func(context.Context, time.Duration) error { return nil }
 	t.Cleanup(w.done)
 	return d, w

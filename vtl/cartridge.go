@@ -83,7 +83,7 @@ func (s *Store) changeTapes(ctx context.Context, library string, attention scsi.
 	return s.exclusive(ctx, func() error {
 		l, err := s.Get(library)
 		if err == nil {
-			err = s.notServed(library)
+			err = s.NotServed(library)
 		}
 		if err != nil {
 			return err
@@ -224,7 +224,7 @@ func (s *Store) Protect(ctx context.Context, library, barcode string, on bool) e
 	}
 	l, err := s.Get(library)
 	if err == nil {
-		err = s.notServed(library)
+		err = s.NotServed(library)
 	}
 	if err != nil {
 		return err

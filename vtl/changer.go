@@ -26,7 +26,7 @@ var _ Device = (*Changer)(nil)
 // OpenChanger plays the changer of a library. The caller holds its lock, and that of a drive before
 // it moves a cartridge to or from it. A move is durable before Exec returns.
 func (s *Store) OpenChanger(ctx context.Context, library string) (Device, error) {
-	if err := s.notServed(library); err != nil {
+	if err := s.NotServed(library); err != nil {
 		return nil, err
 	}
 	c, err := s.changerOf(ctx, library, false)

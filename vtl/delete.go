@@ -22,8 +22,8 @@ func (s *Store) tombstone(name string) string {
 }
 
 // Delete removes a library with its cartridges. When one of them was ever written it needs
-// confirmed, else errcode.LibraryNotEmpty and nothing is touched. The caller holds the locks of all
-// its devices. After a crash either the library is whole or it is gone, its images at the latest with
+// confirmed, else errcode.LibraryNotEmpty and nothing is touched. Devices that a killed server left in the kernel
+// are taken away first. The caller holds the locks of all its devices. After a crash either the library is whole or it is gone, its images at the latest with
 // the next create or delete.
 func (s *Store) Delete(ctx context.Context, name string, confirmed bool) error {
 	if err := CheckName(name); err != nil {
@@ -32,12 +32,15 @@ func (s *Store) Delete(ctx context.Context, name string, confirmed bool) error {
 	return s.exclusive(ctx, func() error {
 		l, err := s.Get(name)
 		if err == nil {
-			err = s.notServed(name)
+			err = s.NotServed(name)
 		}
 		if err != nil {
 			return err
 		}
 		if err := mayDelete(l, confirmed); err != nil {
+			return err
+		}
+		if err := l.clearServed(s.kernel); err != nil {
 			return err
 		}
 		step("delete")

@@ -13,7 +13,7 @@ import (
 // changer's lock. While it is open the robot cannot reach them. Errors: those of OpenChanger,
 // errcode.SlotNotFound without mail slots, RemovalPrevented while a host has the door locked.
 func (s *Store) Door(ctx context.Context, library string, open bool) (err error) {
-	if err := s.notServed(library); err != nil {
+	if err := s.NotServed(library); err != nil {
 		return err
 	}
 	c, err := s.changerOf(ctx, library, false)

@@ -43,7 +43,7 @@ var _ Device = (*Drive)(nil)
 // errcode.LibraryNotFound, DriveNotFound, DeviceBusy when this process has it open already, LibraryServed
 // when another one serves the library, those of image.Open for the cartridge in it.
 func (s *Store) OpenDrive(ctx context.Context, library string, n int) (Device, error) {
-	if err := s.notServed(library); err != nil {
+	if err := s.NotServed(library); err != nil {
 		return nil, err
 	}
 	d, err := s.driveOf(ctx, library, n, false)

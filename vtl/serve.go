@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"calypso/sys/errcode"
 	"calypso/sys/lock"
@@ -33,6 +35,7 @@ type Service struct {
 	iscsi   *tcmu.ISCSI
 	host    tcmu.Host
 	loop    bool
+	before  sample // of the status before
 }
 
 // NAA is the name of the library's target on this host: the company id of LIO, then digits of the serial.
@@ -71,8 +74,8 @@ func (s *Store) Serving(library string) (*lock.Holder, error) {
 	return lock.Peek(s.places.RunDir, serveLock(library))
 }
 
-// notServed refuses what would change a library behind the back of the process that serves it.
-func (s *Store) notServed(library string) error {
+// NotServed refuses what would change a library behind the back of the process that serves it.
+func (s *Store) NotServed(library string) error {
 	s.mu.Lock()
 	here := s.serving[library]
 	s.mu.Unlock()
@@ -96,7 +99,7 @@ func (s *Store) Serve(ctx context.Context, library string, o ServeOptions) (*Ser
 	if err != nil {
 		return nil, err
 	}
-	if err := s.notServed(library); err != nil {
+	if err := s.NotServed(library); err != nil {
 		return nil, err
 	}
 	held, err := lock.Acquire(ctx, s.places.RunDir, serveLock(library), 0)
@@ -120,14 +123,23 @@ func (s *Store) setServing(library string, on bool) {
 	s.serving[library] = on
 }
 
+// leftWait is how long who waited for the answer of a server that was killed has to end.
+const leftWait = 30 * time.Second
+
 func (v *Service) start(ctx context.Context, o ServeOptions) error {
-	if err := v.open(ctx); err != nil {
-		return err
-	}
 	loop := tcmu.Loopback{NAA: v.Library.NAA()}
 	names, serials := v.Library.UnitNames(), v.Library.UnitSerials()
-	if err := tcmu.Clear(o.Host, v.Library.Name, names, loop, &tcmu.ISCSI{IQN: v.Library.IQN()}); err != nil {
-		return fmt.Errorf("take away what an earlier run left: %w", err)
+	// What is left goes first: a command of this program that waits for an answer of the server that was killed
+	// holds the lock of its drive until it has one.
+	patience := time.Duration(0)
+	if tcmu.Left(o.Host, names) {
+		patience = leftWait
+	}
+	if err := v.Library.clearServed(o.Host); err != nil {
+		return err
+	}
+	if err := v.open(ctx, patience); err != nil {
+		return err
 	}
 	var exports []tcmu.Export
 	if o.Loop {
@@ -150,15 +162,28 @@ func (v *Service) start(ctx context.Context, o ServeOptions) error {
 	return err
 }
 
+// clearServed takes away what a server of the library left in the kernel that was killed.
+func (l *Library) clearServed(h tcmu.Host) error {
+	err := tcmu.Clear(h, l.Name, l.UnitNames(), tcmu.Loopback{NAA: l.NAA()}, &tcmu.ISCSI{IQN: l.IQN()})
+	if errors.Is(err, fs.ErrPermission) {
+		return errcode.New(errcode.PermissionDenied, l.Name, "a server of the library was killed and left its devices in the kernel: %w", err).
+			WithHint("run it as root")
+	}
+	if err != nil {
+		return fmt.Errorf("take away what an earlier server left: %w", err)
+	}
+	return nil
+}
+
 // open opens the devices while it holds their locks, so that nobody else plays one of them. Then the locks
 // are free for who uses the devices through the kernel: the lock of the server keeps others from playing.
-func (v *Service) open(ctx context.Context) (err error) {
+func (v *Service) open(ctx context.Context, patience time.Duration) (err error) {
 	for i, serial := range v.Library.UnitSerials() {
 		name := "drive-" + serial
 		if i == 0 {
 			name = "changer-" + serial
 		}
-		l, e := lock.Acquire(ctx, v.store.places.RunDir, name, 0)
+		l, e := lock.Acquire(ctx, v.store.places.RunDir, name, patience)
 		if e != nil {
 			return e
 		}

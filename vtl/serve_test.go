@@ -2,6 +2,8 @@ package vtl
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -74,6 +76,56 @@ func TestServeBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeDevice(t, d)
+}
+
+// Who holds a drive because he waits for an answer of a server that was killed lets it go when what that server
+// left is taken away: the next server does that first, and then waits for him.
+func TestServeAfterKillWaitsForClients(t *testing.T) {
+	s := newStore(t)
+	lib := create(t, s, CreateSpec{Name: "vtl01", Drives: 1, Slots: 3, Media: "LTO-8", Tapes: 2})
+	host := tcmu.Host{Config: t.TempDir(), Sysfs: t.TempDir()}
+	left := filepath.Join(host.Config, "core/user_77", lib.UnitNames()[1])
+	if err := os.MkdirAll(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	held, err := lock.Acquire(background, s.places.RunDir, "drive-"+lib.Drives[0].Serial, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan error)
+	go func() {
+		for {
+			if _, err := os.Stat(left); err != nil {
+				released <- held.Release()
+				return
+			}
+		}
+	}()
+	if _, err := s.Serve(background, "vtl01", ServeOptions{Host: host, Loop: true}); err == nil || errcode.Of(err) == errcode.LockBusy {
+		t.Errorf("Serve = %v; want that the kernel is not there", err)
+	}
+	if err := <-released; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a killed server left in the kernel goes with the library; nothing of another one does.
+func TestDeleteClearsTheKernel(t *testing.T) {
+	s := newStore(t)
+	lib := create(t, s, CreateSpec{Name: "vtl01", Drives: 1, Slots: 3, Media: "LTO-8", Tapes: 2})
+	s.kernel = tcmu.Host{Config: t.TempDir(), Sysfs: t.TempDir()}
+	left := append([]string{}, lib.UnitNames()...)
+	for _, name := range append(left, "vtl02-changer") {
+		if err := os.MkdirAll(filepath.Join(s.kernel.Config, "core/user_77", name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete(background, "vtl01", true); err != nil {
+		t.Fatal(err)
+	}
+	if found, _ := filepath.Glob(filepath.Join(s.kernel.Config, "core/user_77/*")); len(found) != 1 || filepath.Base(found[0]) != "vtl02-changer" {
+		t.Errorf("in the kernel: %v; want vtl02-changer alone", found)
+	}
 }
 
 func TestNamesOfServed(t *testing.T) {

@@ -32,28 +32,51 @@ type UnitStatus struct {
 	ReadBytes    int64      `json:"read_bytes"`
 	WrittenBytes int64      `json:"written_bytes"`
 	BusySince    *time.Time `json:"busy_since"` // when the command that is being carried out began; nil: none
+	Queued       int        `json:"queued_commands"`
+	// Since the status before this one; nil: this is the first.
+	ReadRate    *int64 `json:"read_bytes_per_second"`
+	WrittenRate *int64 `json:"written_bytes_per_second"`
 }
 
 const serveStatusSchema = 1
 
-// Status is how the service does at present.
+// sample is what the units had done at a time.
+type sample struct {
+	at       time.Time
+	counters []tcmu.Counters
+}
+
+// Status is how the service does at present. It is for one goroutine.
 func (v *Service) Status() ServeStatus {
-	st := ServeStatus{SchemaVersion: serveStatusSchema, PID: os.Getpid(), Written: time.Now().UTC(), Loop: v.loop}
+	now := sample{time.Now(), v.served.Counters()}
+	st := ServeStatus{SchemaVersion: serveStatusSchema, PID: os.Getpid(), Written: now.at.UTC(), Loop: v.loop}
 	serials := v.Library.UnitSerials()
-	for i, c := range v.served.Counters() {
-		u := UnitStatus{Name: v.Library.UnitNames()[i], Serial: serials[i], Commands: c.Commands,
-			ReadBytes: c.ReadBytes, WrittenBytes: c.WrittenBytes}
-		if !c.BusySince.IsZero() {
-			since := c.BusySince.UTC()
-			u.BusySince = &since
-		}
+	for i := range now.counters {
+		u := now.unit(i, v.before)
+		u.Name, u.Serial = v.Library.UnitNames()[i], serials[i]
 		st.Units = append(st.Units, u)
 	}
+	v.before = now
 	if v.iscsi != nil {
 		st.IQN, st.Portal, st.Initiators = v.iscsi.IQN, v.iscsi.Portal, v.iscsi.Initiators
 		st.Sessions = v.iscsi.Sessions(v.host)
 	}
 	return st
+}
+
+// unit is what one of the units does, and how fast since an earlier sample.
+func (s sample) unit(i int, before sample) UnitStatus {
+	c := s.counters[i]
+	u := UnitStatus{Commands: c.Commands, ReadBytes: c.ReadBytes, WrittenBytes: c.WrittenBytes, Queued: c.Queued}
+	if !c.BusySince.IsZero() {
+		since := c.BusySince.UTC()
+		u.BusySince = &since
+	}
+	if seconds := s.at.Sub(before.at).Seconds(); i < len(before.counters) && seconds > 0 {
+		rate := func(now, then int64) *int64 { n := int64(float64(now-then) / seconds); return &n }
+		u.ReadRate, u.WrittenRate = rate(c.ReadBytes, before.counters[i].ReadBytes), rate(c.WrittenBytes, before.counters[i].WrittenBytes)
+	}
+	return u
 }
 
 // Publish writes the status where `vtl status` of any user finds it.

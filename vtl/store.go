@@ -16,6 +16,7 @@ import (
 	"calypso/sys/lock"
 	"calypso/sys/place"
 	"calypso/sys/state"
+	"calypso/vtl/tcmu"
 )
 
 var serialRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9]{1,32}$`) })
@@ -23,6 +24,7 @@ var serialRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 // Store is where the libraries of a machine are. It is safe for concurrent use.
 type Store struct {
 	places place.Places
+	kernel tcmu.Host // where what a killed server left is looked for
 
 	mu   sync.Mutex
 	open map[driveKey]*Drive // drives that this process plays
@@ -37,7 +39,7 @@ type driveKey struct {
 
 // NewStore makes a Store; it touches no file.
 func NewStore(places place.Places) *Store {
-	return &Store{places: places, open: map[driveKey]*Drive{}}
+	return &Store{places: places, kernel: tcmu.System, open: map[driveKey]*Drive{}}
 }
 
 const yamlSuffix = ".yaml"

@@ -33,6 +33,7 @@ const (
 	OpSpace16                 = 0x91
 	OpLocate16                = 0x92
 	OpReportLUNs              = 0xA0
+	OpMaintenanceIn           = 0xA3
 	OpMoveMedium              = 0xA5
 	OpExchangeMedium          = 0xA6
 	OpReadElementStatus       = 0xB8
@@ -88,7 +89,7 @@ var opcodeNames = map[byte]string{
 	0x93:                      "ERASE(16)",
 	OpReportLUNs:              "REPORT LUNS",
 	OpSecurityProtocolIn:      "SECURITY PROTOCOL IN",
-	0xA3:                      "MAINTENANCE IN",
+	OpMaintenanceIn:           "MAINTENANCE IN",
 	0xA4:                      "MAINTENANCE OUT",
 	OpMoveMedium:              "MOVE MEDIUM",
 	OpExchangeMedium:          "EXCHANGE MEDIUM",

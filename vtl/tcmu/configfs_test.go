@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -191,6 +192,29 @@ func TestClearNothing(t *testing.T) {
 	h := fakeHost(t)
 	if err := Clear(h, "vtl01", []string{"vtl01-changer"}, Loopback{NAA: "5001405000000001"}, &ISCSI{IQN: "iqn.x"}); err != nil {
 		t.Errorf("Clear of nothing: %v", err)
+	}
+}
+
+// The targets that a library of the same name left, whatever they are called; none that others made.
+func TestTargetsOf(t *testing.T) {
+	h := fakeHost(t)
+	for link, to := range map[string]string{
+		"loopback/naa.1/tpgt_1/lun/lun_0/calypso": "../../../../../../target/core/user_77/vtl01-changer", // as configfs shows it
+		"loopback/naa.1/tpgt_1/lun/lun_1/calypso": h.backstore("vtl01-drive-0"),
+		"iscsi/iqn.x/tpgt_1/lun/lun_0/calypso":    h.backstore("vtl01-drive-0"),
+		"iscsi/iqn.other/tpgt_1/lun/lun_0/a1b2c3": h.backstore("vtl01-drive-0"), // an administrator's
+		"loopback/naa.2/tpgt_1/lun/lun_0/calypso": h.backstore("vtl02-changer"),
+		"loopback/naa.3/tpgt_1/lun/lun_0/calypso": filepath.Join(h.Config, "core/user_1/vtl01-changer"),
+	} {
+		path := filepath.Join(h.Config, link)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(to, path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := h.targetsOf([]string{"vtl01-changer", "vtl01-drive-0"})
+	want := []string{filepath.Join(h.Config, "iscsi/iqn.x"), filepath.Join(h.Config, "loopback/naa.1")}
+	if !slices.Equal(got, want) {
+		t.Errorf("targetsOf = %v; want %v", got, want)
 	}
 }
 

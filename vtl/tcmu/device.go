@@ -58,11 +58,12 @@ func (d *Device) Close() error {
 type Counters struct {
 	Commands, ReadBytes, WrittenBytes int64
 	BusySince                         time.Time // when the command began that is being carried out; zero: none
+	Queued                            int       // commands that wait for an answer, that one among them
 }
 
 // Counters may be called while the device serves.
 func (d *Device) Counters() Counters {
-	c := Counters{Commands: d.commands.Load(), ReadBytes: d.read.Load(), WrittenBytes: d.written.Load()}
+	c := Counters{Commands: d.commands.Load(), ReadBytes: d.read.Load(), WrittenBytes: d.written.Load(), Queued: d.ring.waiting()}
 	if began := d.busy.Load(); began != 0 {
 		c.BusySince = time.Unix(0, began)
 	}

@@ -9,13 +9,16 @@ import (
 	"strings"
 )
 
+// lunLink is the name of the link from a logical unit to what is behind it: the mark of this program.
+const lunLink = "calypso"
+
 // lun binds a backstore to a logical unit number of a target portal group.
 func (h Host) lun(group string, number int, backstore string) error {
 	dir := filepath.Join(group, "lun", "lun_"+strconv.Itoa(number))
 	if err := makeDir(dir); err != nil {
 		return err
 	}
-	return os.Symlink(h.backstore(backstore), filepath.Join(dir, "calypso"))
+	return os.Symlink(h.backstore(backstore), filepath.Join(dir, lunLink))
 }
 
 // tearDown takes a target away with everything in it. What is not there is no error.

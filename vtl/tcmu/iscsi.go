@@ -146,7 +146,7 @@ func (i *ISCSI) acl(group, name string, luns int) error {
 		if err := makeDir(filepath.Join(acl, unit)); err != nil {
 			return err
 		}
-		if err := os.Symlink(filepath.Join(group, "lun", unit), filepath.Join(acl, unit, "calypso")); err != nil {
+		if err := os.Symlink(filepath.Join(group, "lun", unit), filepath.Join(acl, unit, lunLink)); err != nil {
 			return err
 		}
 	}

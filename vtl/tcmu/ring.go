@@ -118,6 +118,27 @@ func (r *ring) entry(at uint32) (entry []byte, operation uint32, err error) {
 	return r.entries[at : at+length], word & operationMask, nil
 }
 
+// waiting counts the commands that were not answered, the one being carried out among them. It may be asked while
+// another thread serves; then entries turn as it counts, and it gives what it saw.
+func (r *ring) waiting() (n int) {
+	at, head := atomic.LoadUint32(r.word(ringTail)), atomic.LoadUint32(r.word(ringHead))
+	for range len(r.entries) / entryHeader {
+		if at == head || uint64(at)+entryHeader > uint64(len(r.entries)) {
+			break
+		}
+		word := atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.entries[at+entryLength])))
+		length := word &^ operationMask
+		if length < entryHeader {
+			break
+		}
+		if word&operationMask == operationCmd {
+			n++
+		}
+		at = (at + length) % uint32(len(r.entries))
+	}
+	return n
+}
+
 func (r *ring) request(entry []byte) (*request, error) {
 	if len(entry) < answerSize {
 		return nil, fmt.Errorf("%w: a command of %d bytes", errRing, len(entry))

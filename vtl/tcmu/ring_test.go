@@ -205,6 +205,39 @@ func TestRingMailbox(t *testing.T) {
 }
 
 // Whatever the order of commands and answers, each command comes once, in order, through many turns of the ring.
+// The commands that wait are counted past what is no command and round the end; a ring that makes no sense is
+// counted as far as it does.
+func TestRingWaiting(t *testing.T) {
+	m := newMemory(testRingSize)
+	r := mustRing(t, m)
+	want := 0
+	check := func(what string) {
+		t.Helper()
+		if got := r.waiting(); got != want {
+			t.Errorf("%s: %d wait; want %d", what, got, want)
+		}
+	}
+	check("empty")
+	for turn := range 30 {
+		for want < 3 {
+			m.room(commandSize(1))
+			m.command(uint16(turn), make([]byte, 6), 4)
+			m.data = testData
+			want++
+			check("a command more")
+		}
+		r.answer(mustNext(t, r), 0, nil, -1)
+		want--
+		check("one answered")
+	}
+	m.header(8, 2) // a task management notice
+	check("a notice")
+	m.entry(16, 1)
+	binary.NativeEndian.PutUint32(m.bytes[testRing+(m.head+testRingSize-16)%testRingSize:], 0)
+	m.publish()
+	check("an entry of length 0")
+}
+
 func TestRingTurns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMemory(uint32(rapid.IntRange(64, 160).Draw(t, "size") * 8))

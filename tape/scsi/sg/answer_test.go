@@ -4,6 +4,11 @@ import (
 	"errors"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"calypso/sys/errcode"
+	"calypso/tape/scsi"
 )
 
 // The offsets are those of struct sg_io_hdr of a 64-bit Linux, measured with a C compiler.
@@ -71,6 +76,130 @@ func TestOutcome(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// Whatever the host adapter and the driver say beside a status GOOD, the command may or may not have been
+// carried out: never "done", never "failed". The numbers are those of <scsi/scsi_status.h> of Linux.
+func TestLostAnswers(t *testing.T) {
+	lost := func(what string, err error) {
+		var transport *scsi.TransportError
+		if !errors.As(err, &transport) {
+			t.Errorf("%s: %v; want a lost answer", what, err)
+		}
+	}
+	for host, name := range map[uint16]string{
+		1: "DID_NO_CONNECT", 2: "DID_BUS_BUSY", 3: "DID_TIME_OUT", 4: "DID_BAD_TARGET", 5: "DID_ABORT", 6: "DID_PARITY", 7: "DID_ERROR",
+		8: "DID_RESET", 9: "DID_BAD_INTR", 0x0A: "DID_PASSTHROUGH", 0x0B: "DID_SOFT_ERROR", 0x0C: "DID_IMM_RETRY", 0x0D: "DID_REQUEUE",
+		0x0E: "DID_TRANSPORT_DISRUPTED", 0x0F: "DID_TRANSPORT_FAILFAST", 0x10: "DID_TARGET_FAILURE", 0x11: "DID_NEXUS_FAILURE",
+		0x12: "DID_ALLOC_FAILURE", 0x13: "DID_MEDIUM_ERROR", 0x14: "DID_TRANSPORT_MARGINAL", 0x99: "of a kernel to come",
+	} {
+		lost(name, outcome([]byte{0x0A, 0, 0, 0, 1, 0}, 0, host, 0, nil))
+	}
+	for driver := uint16(1); driver < 0x80; driver++ {
+		if driver != 8 { // DRIVER_SENSE: there is sense data
+			lost("driver status", outcome([]byte{0x0A, 0, 0, 0, 1, 0}, 0, 0, driver, nil))
+		}
+	}
+	deferred := []byte{0x71, 0, 0x03, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0C, 0, 0, 0, 0, 0}
+	descriptor := []byte{0x72, 0x06, 0x29, 0x00, 0, 0, 0, 0}
+	for name, tt := range map[string]struct {
+		raw      []byte
+		deferred bool
+		asc      scsi.ASC
+	}{"deferred": {deferred, true, 0x0C00}, "descriptor": {descriptor, false, scsi.ASCPowerOnReset}} {
+		for _, status := range []uint8{0, 2} { // bridges lose the status
+			s, ok := scsi.SenseOf(outcome([]byte{0x0A, 0, 0, 0, 1, 0}, status, 0, 8, tt.raw))
+			if !ok || s.Deferred != tt.deferred || s.ASC != tt.asc {
+				t.Errorf("%s with status %d: %+v, %v", name, status, s, ok)
+			}
+		}
+	}
+}
+
+// driver is a Device whose kernel is the test: it gets each header that is written and gives the answer.
+func driver(t *testing.T, answer func(fd int, h header)) *Device {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Device{path: "/dev/sg9", fd: fds[0], head: new(header), cdb: new([16]byte), sense: new([senseBytes]byte)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var h header
+		for {
+			n, err := unix.Read(fds[1], h.bytes())
+			if err == unix.EINTR {
+				continue
+			}
+			if n != headerSize || err != nil {
+				return
+			}
+			answer(fds[1], h)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = d.Close()
+		<-ended
+		_ = unix.Close(fds[1])
+	})
+	return d
+}
+
+func send(t *testing.T, fd int, b []byte) {
+	if _, err := unix.Write(fd, b); err != nil {
+		t.Error(err)
+	}
+}
+
+// An answer that is lost between the driver and us is lost for good: no later answer is taken for it, and the
+// device takes no more commands.
+func TestLostInTheDriver(t *testing.T) {
+	for name, answer := range map[string]func(fd int, h header){
+		"cut":            func(fd int, h header) { send(t, fd, h.bytes()[:40]) },
+		"of another":     func(fd int, h header) { h.packID--; send(t, fd, h.bytes()) },
+		"device is gone": func(fd int, h header) { _ = unix.Shutdown(fd, unix.SHUT_RDWR) },
+	} {
+		commands := 0
+		d := driver(t, func(fd int, h header) {
+			if commands++; commands == 1 {
+				send(t, fd, h.bytes())
+				return
+			}
+			answer(fd, h)
+		})
+		tur := scsi.Command{CDB: make([]byte, 6)}
+		if err := d.Exec(t.Context(), &tur); err != nil {
+			t.Fatal(name, err)
+		}
+		for range 3 {
+			var transport *scsi.TransportError
+			if err := d.Exec(t.Context(), &tur); !errors.As(err, &transport) {
+				t.Errorf("%s: %v; want a lost answer", name, err)
+			}
+		}
+		if err := d.Close(); err != nil {
+			t.Errorf("%s: close: %v", name, err)
+		}
+		if commands != 2 {
+			t.Errorf("%s: %d commands were sent; want 2", name, commands)
+		}
+	}
+}
+
+// What the driver did not take because the device is gone or offline leaves its state unknown all the same:
+// what it had in its buffer nobody knows. Other refusals of the driver change nothing.
+func TestNotSent(t *testing.T) {
+	for errno, want := range map[unix.Errno]errcode.Code{unix.ENODEV: "", unix.ENXIO: "", unix.ENOMEM: errcode.DeviceError,
+		unix.EIO: errcode.DeviceError, unix.EPERM: errcode.PermissionDenied} {
+		d := &Device{path: "/dev/sg9", fd: -1}
+		err := d.notSent(&scsi.Command{CDB: make([]byte, 6)}, errno)
+		var transport *scsi.TransportError
+		if lost := errors.As(err, &transport); lost != (want == "") || !lost && errcode.Of(err) != want {
+			t.Errorf("%v: %v; want %s", errno, err, want)
 		}
 	}
 }

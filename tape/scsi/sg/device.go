@@ -25,6 +25,7 @@ type Device struct {
 
 	mu    sync.Mutex
 	fd    int
+	gone  error // why an answer was lost: the device must be opened anew; nil: none was
 	head  *header
 	cdb   *[16]byte
 	sense *[senseBytes]byte
@@ -104,7 +105,8 @@ const (
 )
 
 // Exec carries out one command; see scsi.Transport. Once the driver has taken the command, nothing but
-// its answer ends the call.
+// its answer ends the call. After an answer that was lost on the way through the driver every command ends in
+// a *scsi.TransportError: the device must be opened again.
 func (d *Device) Exec(ctx context.Context, cmd *scsi.Command) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -112,6 +114,9 @@ func (d *Device) Exec(ctx context.Context, cmd *scsi.Command) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	cmd.Transferred = 0
+	if d.gone != nil {
+		return &scsi.TransportError{CDB: bytes.Clone(cmd.CDB), Err: d.gone}
+	}
 	if d.fd < 0 {
 		return fmt.Errorf("%s: %w", d.path, fs.ErrClosed)
 	}
@@ -175,27 +180,33 @@ func (d *Device) submit() error {
 // fetch waits for the answer, however often it is interrupted.
 func (d *Device) fetch() error {
 	poll := []unix.PollFd{{Fd: int32(d.fd), Events: unix.POLLIN}}
+	sent := d.head.packID
 	for {
 		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
 			return fmt.Errorf("poll: %w", err)
 		}
-		_, err := unix.Read(d.fd, d.head.bytes())
+		n, err := unix.Read(d.fd, d.head.bytes())
 		switch {
 		case err == unix.EINTR, err == unix.EAGAIN:
 		case errors.Is(err, unix.ENODEV):
 			return fmt.Errorf("the device is gone: %w", err)
-		default:
+		case err != nil:
 			return err
+		case n != headerSize || d.head.packID != sent:
+			return fmt.Errorf("%d bytes came, of command %d, not %d of command %d", n, d.head.packID, headerSize, sent)
+		default:
+			return nil
 		}
 	}
 }
 
-// notSent is the error of a command that the driver did not take: the state of the device is what it was.
+// notSent is the error of a command that the driver did not take: the state of the device is what it was, but
+// for a device that is gone, whose state nobody knows any more.
 func (d *Device) notSent(cmd *scsi.Command, err error) error {
 	name := scsi.OpcodeName(cmd.CDB)
 	switch {
-	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
-		return errcode.New(errcode.DeviceNotFound, d.path, "%s was not sent: the device is gone: %w", name, err)
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO): // taken away; taken offline by the kernel
+		return d.lost(cmd, fmt.Errorf("%s is gone: %w", d.path, err))
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return errcode.New(errcode.PermissionDenied, d.path, "%s was not sent: %w", name, err)
 	case errors.Is(err, unix.ENOMEM):
@@ -205,6 +216,12 @@ func (d *Device) notSent(cmd *scsi.Command, err error) error {
 	return errcode.New(errcode.DeviceError, d.path, "%s was not sent: %w", name, err)
 }
 
+// lost is the error of a command of which nobody knows what became. The device is closed with it: an answer that
+// comes late would be taken for that of the next command, and its data be written where memory has long been
+// given to others. The driver drops it.
 func (d *Device) lost(cmd *scsi.Command, err error) error {
+	d.gone = err
+	_ = unix.Close(d.fd)
+	d.fd = -1
 	return &scsi.TransportError{CDB: bytes.Clone(cmd.CDB), Err: err}
 }
