@@ -35,8 +35,8 @@ func at(times ...string) []Snapshot {
 	return list
 }
 
-// said is "NAME:reason,reason" of each verdict.
-func said(list []Verdict) string {
+// judged is "NAME:reason,reason" of each verdict.
+func judged(list []Verdict) string {
 	var b strings.Builder
 	for _, v := range list {
 		fmt.Fprintf(&b, "%s: %s\n", v.Short(), strings.Join(v.Reasons, " "))
@@ -47,7 +47,7 @@ func said(list []Verdict) string {
 func TestKeep(t *testing.T) {
 	list := at("2025-12-28 12:00", "2025-12-29 12:00", "2026-01-01 12:00", "2026-01-03 23:59", "2026-01-04 00:00", "2026-01-04 10:00", "2026-01-04 10:30")
 	list[0].Holds, list[1].Clones = 1, []string{"t/c"}
-	got := said(Retention{Hourly: 2, Daily: 3, Weekly: 9, Monthly: 1, Yearly: 5}.Keep(list))
+	got := judged(Retention{Hourly: 2, Daily: 3, Weekly: 9, Monthly: 1, Yearly: 5}.Keep(list))
 	// 2025-12-29 is the Monday of the first ISO week of 2026.
 	want := `2026-01-04 10:30: newest hourly daily weekly monthly yearly
 2026-01-04 10:00: 
@@ -60,7 +60,7 @@ func TestKeep(t *testing.T) {
 	if got != want {
 		t.Errorf("Keep =\n%s; want\n%s", got, want)
 	}
-	if got := said(Retention{Last: 2}.Keep(list[4:])); got != "2026-01-04 10:30: newest last\n2026-01-04 10:00: last\n2026-01-04 00:00: \n" {
+	if got := judged(Retention{Last: 2}.Keep(list[4:])); got != "2026-01-04 10:30: newest last\n2026-01-04 10:00: last\n2026-01-04 00:00: \n" {
 		t.Errorf("Keep last =\n%s", got)
 	}
 	if got := (Retention{Daily: 1}).Keep(nil); len(got) != 0 {
@@ -71,7 +71,7 @@ func TestKeep(t *testing.T) {
 // A clock that was set back makes no older snapshot the newest.
 func TestKeepWithClockSetBack(t *testing.T) {
 	list := at("2026-03-02 10:00", "2026-03-01 10:00", "2026-03-01 11:00")
-	if got := said(Retention{Daily: 2}.Keep(list)); got != "2026-03-01 11:00: newest daily\n2026-03-01 10:00: \n2026-03-02 10:00: daily\n" {
+	if got := judged(Retention{Daily: 2}.Keep(list)); got != "2026-03-01 11:00: newest daily\n2026-03-01 10:00: \n2026-03-02 10:00: daily\n" {
 		t.Errorf("Keep =\n%s", got)
 	}
 }

@@ -31,12 +31,12 @@ type Dataset struct {
 const (
 	Filesystem = "filesystem"
 	Volume     = "volume"
-	SnapshotOf = "snapshot"
+	SnapshotType = "snapshot"
 	Bookmark   = "bookmark"
 )
 
 // Types are all that List knows.
-func Types() []string { return []string{Filesystem, Volume, SnapshotOf, Bookmark} }
+func Types() []string { return []string{Filesystem, Volume, SnapshotType, Bookmark} }
 
 // datasetColumns are asked for by name: what zfs list shows by itself has changed over time. The mountpoint is
 // last because it alone may hold a tab or a newline.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"calypso/sys/errcode"
+	"calypso/zfs"
 )
 
 // Prefix begins the names that calypso gives snapshots itself.
@@ -13,26 +14,29 @@ const Prefix = "calypso-"
 // DefaultShort is the name of a snapshot that nobody named.
 func DefaultShort(now time.Time) string { return Prefix + now.UTC().Format("20060102T150405Z") }
 
-// pool is the pool that a dataset, snapshot or bookmark is in.
-func pool(name string) string {
-	if end := strings.IndexAny(name, "/@#"); end >= 0 {
-		return name[:end]
+// check refuses what can be the name of nothing here; kinds are those of Types.
+func check(name string) error {
+	switch {
+	case strings.Contains(name, "@"):
+		return zfs.CheckSnapshot(name)
+	case strings.Contains(name, "#"):
+		return zfs.CheckSnapshot(strings.Replace(name, "#", "@", 1)) // the same rules
 	}
-	return name
+	return zfs.CheckDataset(name)
 }
 
 // checkTag refuses tags that zfs would take for a flag. It checks the rest itself.
 func checkTag(tag string) error {
 	if tag == "" || strings.HasPrefix(tag, "-") || strings.ContainsAny(tag, "\t\n") {
-		return errcode.New(errcode.Usage, tag, "not a tag for a hold").WithHint("use a word such as calypso, not beginning with '-'")
+		return errcode.New(errcode.NameInvalid, "", "%q cannot be the tag of a hold", tag).WithHint("use a word such as calypso, not beginning with '-'")
 	}
 	return nil
 }
 
-// checkProperty refuses names of properties that zfs would take for a flag, or for two of its arguments.
+// checkProperty refuses names that zfs would take for a flag, or for two of its arguments.
 func checkProperty(name string) error {
 	if name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, "=,\t\n ") {
-		return errcode.New(errcode.Usage, name, "%q is not the name of a property", name)
+		return errcode.New(errcode.PropertyInvalid, "", "%q is not the name of a property", name)
 	}
 	return nil
 }
