@@ -266,4 +266,3 @@ func otherHost(pool string, cause error) error {
 	}
 	return e
 }
-
