@@ -62,7 +62,9 @@ func Assess(f Facts, before Levels) verdict.Verdict {
 	case f.Status == nil:
 		a.add(verdict.Evidence{Level: verdict.Unknown, What: "answer", Source: "zpool status",
 			Advice: "The pool did not answer. See the kernel log."})
-		a.state(f.State, "kstat")
+		if a.state(f.State, "kstat"); a.list[1].Level == verdict.OK {
+			a.list[1].Level = verdict.Info // that the kernel calls it online does not say that it is well
+		}
 		return verdict.Of(a.list)
 	}
 	a.state(f.State, "zpool status")
