@@ -16,9 +16,9 @@ func poolGroup() *command {
 	return &command{
 		Name: "pool", Summary: "ZFS pools: how they are, and what they are made of",
 		Description: "These verbs work on ZFS pools, with the tools of OpenZFS 2.1 to 2.4. Who may do what is decided by ZFS.\n\nA pool that is suspended (it lost its devices) is recognised by what the kernel tells, and is not asked: a command that asks it can wait for ever.",
-		Commands: []*command{
+		Commands: append([]*command{
 			poolListVerb(), poolShowVerb(), poolStatusVerb(), poolARCVerb(), poolEventsVerb(), poolMonitorVerb(),
-		},
+		}, poolChangeCommands()...),
 	}
 }
 

@@ -18,8 +18,6 @@ func poolChangeCommands() []*command {
 	}
 }
 
-func poolArg() arg { return arg{Name: "POOL", Usage: "name of the pool"} }
-
 var poolExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}
 
 // poolChangeDoc is the document of a change that has nothing more to tell.

@@ -29,9 +29,9 @@ The defaults are for backups: compression lz4, atime off, xattr sa, acltype posi
 			boolFlag("uneven", "accept groups and disks that do not match"),
 		},
 		Examples: []example{
-			{"calypso pool create tank mirror wwn-0x5000c500a1b2c3d4 wwn-0x5000c500a1b2c3d5 --dry-run", "see the layout and the properties"},
-			{"calypso pool create tank raidz2 wwn-0x1 wwn-0x2 wwn-0x3 wwn-0x4 special mirror nvme-eui.5 nvme-eui.6", "bulk on disks, metadata on NVMe"},
-			{"calypso pool create tank mirror wwn-0x1 wwn-0x2 --confirm wwn-0x2 -O mountpoint=/srv/backup", "overwrite what the second disk holds"},
+			{"calypso pool create tank mirror wwn-0x5000c5a1 wwn-0x5000c5a2 --dry-run", "see the layout and the properties"},
+			{"calypso pool create t raidz1 ata-A ata-B ata-C special mirror nvme-D nvme-E", "bulk on disks, metadata on NVMe"},
+			{"calypso pool create tank mirror ata-A ata-B --confirm ata-B -O atime=on", "overwrite what ata-B holds; another property"},
 		},
 		Exits:  []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice},
 		Danger: severe, Mutates: true,

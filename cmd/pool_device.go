@@ -31,7 +31,7 @@ func poolAttachCommand() *command {
 		Description: "NEW becomes a further copy of DEVICE. With the name of a raidz group as DEVICE the group becomes wider by one disk (OpenZFS 2.3).\n\n" + newDiskProse,
 		Args:        []arg{poolArg(), poolDeviceArg(), newDiskArg(false)},
 		Flags:       []flag{waitResilverFlag()},
-		Examples:    []example{{"calypso pool attach tank wwn-0x5000c500a1b2c3d4 wwn-0x5000c500a1b2c3d5", "a copy of the first disk on the second"}},
+		Examples:    []example{{"calypso pool attach tank wwn-0x5000c5a1 wwn-0x5000c5a2", "a copy of the first disk on the second"}},
 		Exits:       poolExits, Danger: severe, Mutates: true,
 		Run: runPoolAttach,
 	}
@@ -48,8 +48,8 @@ func poolReplaceCommand() *command {
 		Args:        []arg{poolArg(), poolDeviceArg(), newDiskArg(true)},
 		Flags:       []flag{waitResilverFlag()},
 		Examples: []example{
-			{"calypso pool replace tank wwn-0x5000c500a1b2c3d4 wwn-0x5000c500a1b2c3d5 --wait", "a new disk for an old one"},
-			{"calypso pool replace tank 12154984863639843185 wwn-0x5000c500a1b2c3d5", "for one that is gone, by its number in the status"},
+			{"calypso pool replace tank wwn-0x5000c5a1 wwn-0x5000c5a2 --wait", "a new disk for an old one"},
+			{"calypso pool replace tank 12154984863639843185 wwn-0x5000c5a2", "for one that is gone, by its number in the status"},
 		},
 		Exits: poolExits, Danger: severe, Mutates: true,
 		Run: runPoolReplace,
@@ -135,7 +135,7 @@ func poolDetachCommand() *command {
 		Name: "detach", Summary: "take a disk out of a mirror for good",
 		Description: "DEVICE leaves the pool and holds no copy any more. Of a disk that is being replaced it ends the replacement; of a failed disk whose spare is in use it makes the spare stay.",
 		Args:        []arg{poolArg(), poolDeviceArg()},
-		Examples:    []example{{"calypso pool detach tank wwn-0x5000c500a1b2c3d5", "one copy less"}},
+		Examples:    []example{{"calypso pool detach tank wwn-0x5000c5a2", "one copy less"}},
 		Exits:       poolExits, Danger: moderate, Mutates: true,
 		Run: runPoolDetach,
 	}
@@ -151,7 +151,7 @@ func poolOfflineCommand() *command {
 		Description: "The disk stays a part of the pool, and can be brought back with 'calypso pool online'. It is refused when the pool cannot do without the disk, and asks when its group could lose no other disk after that.",
 		Args:        []arg{poolArg(), poolDeviceArg()},
 		Flags:       []flag{boolFlag("temporary", "until the next reboot")},
-		Examples:    []example{{"calypso pool offline tank wwn-0x5000c500a1b2c3d5 --yes", "before the disk is pulled"}},
+		Examples:    []example{{"calypso pool offline tank wwn-0x5000c5a2 --yes", "before the disk is pulled"}},
 		Exits:       poolExits, Danger: moderate, Mutates: true,
 		Run: runPoolOffline,
 	}
@@ -220,7 +220,7 @@ func poolOnlineCommand() *command {
 		Description: "The pool resilvers what was written meanwhile. A disk that is not there is an error (16), though zpool itself is content.",
 		Args:        []arg{poolArg(), poolDeviceArg()},
 		Flags:       []flag{boolFlag("expand", "use all the space of a disk that became larger")},
-		Examples:    []example{{"calypso pool online tank wwn-0x5000c500a1b2c3d5", "the disk is in again"}},
+		Examples:    []example{{"calypso pool online tank wwn-0x5000c5a2", "the disk is in again"}},
 		Exits:       poolExits, Mutates: true,
 		Run: runPoolOnline,
 	}

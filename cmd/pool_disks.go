@@ -24,7 +24,7 @@ func poolDisksCommand() *command {
 NAME is what 'calypso pool create' takes: a name that the disk keeps, of /dev/disk/by-id if it has one there.`,
 		Examples: []example{
 			{"calypso pool disks", "what there is"},
-			{"calypso pool disks --json | jq -r '.disks[] | select(.state == \"free\") | .path'", "the disks that can be used at once"},
+			{"calypso pool disks --json | jq -r '.disks[].path'", "their lasting names, for a script"},
 		},
 		Exits: []errcode.Exit{errcode.ExitUnsupported},
 		Run:   runPoolDisks,
