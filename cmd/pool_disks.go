@@ -19,7 +19,7 @@ func hostDisks() disk.Host {
 func poolDisksCommand() *command {
 	return &command{
 		Name: "disks", Summary: "list the disks of the host and which can be used for a pool",
-		Description: `STATE is free for a disk that nobody uses and that holds nothing known, data for one that holds something (a file system, a partition table, a member of another pool or volume group) and is used only when it is named with --confirm, used for one that something uses now, and unreadable.
+		Description: `STATE is free for a disk that nobody uses and that holds nothing known, data for one that holds something (a file system, a partition table, a member of another pool or volume group) and is used only when it is named with --confirm, used for one that something uses now, unfit for one that is too small or read-only, and unreadable.
 
 NAME is what 'calypso pool create' takes: a name that the disk keeps, of /dev/disk/by-id if it has one there.`,
 		Examples: []example{
@@ -36,6 +36,7 @@ const (
 	diskFree       = "free"
 	diskData       = "data"
 	diskUsed       = "used"
+	diskUnfit      = "unfit"
 	diskUnreadable = "unreadable"
 )
 
@@ -133,6 +134,10 @@ func judgeDisk(ctx context.Context, h disk.Host, d disk.Disk) (doc diskDoc, why 
 		doc.State, doc.UsedBy = diskUsed, newDeviceHolderDocs(holders)
 		return doc, disk.Describe(holders), nil
 	}
+	if unfit := unfitDisk(d); unfit != "" && err == nil {
+		doc.State = diskUnfit
+		return doc, unfit, nil
+	}
 	var signatures []disk.Signature
 	if err == nil {
 		signatures, err = h.Signatures(ctx, d.Node)
@@ -149,4 +154,15 @@ func judgeDisk(ctx context.Context, h disk.Host, d disk.Disk) (doc diskDoc, why 
 		doc.State, doc.Holds = diskData, newSignatureDocs(signatures)
 	}
 	return doc, signaturesText(signatures), nil
+}
+
+// unfitDisk says why a disk can never be part of a pool; "" when it can.
+func unfitDisk(d disk.Disk) string {
+	switch {
+	case d.ReadOnly:
+		return "read-only"
+	case d.SizeBytes < vdev.Minimum:
+		return "too small"
+	}
+	return ""
 }

@@ -248,7 +248,6 @@ func TestVdevExportDestroy(t *testing.T) {
 	eventually(t, "the namespace", func() bool { return exec.Command("pgrep", "-f", "^sleep 4321").Run() == nil })
 	refused("export", "namespace", "sleep 4321")
 	end()
-	run(t, "pvcreate", "-q", "--config", `devices{scan_lvs=1 global_filter=["a|.*|"]}`, "/dev/zvol/tank/vol")
 	run(t, "mkswap", "-f", "/dev/zvol/tank/vol")
 	run(t, "swapon", "/dev/zvol/tank/vol")
 	refused("export", "swap")
