@@ -23,7 +23,7 @@ func poolEventsVerb() *command {
 			{"calypso pool events tank", "what happened to a pool"},
 			{"calypso pool events --follow --json", "as they come, for a script"},
 		},
-		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitDenied, errcode.ExitUnsupported},
+		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitUnsupported},
 		Run:   runPoolEvents,
 	}
 }

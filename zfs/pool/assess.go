@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -301,12 +302,12 @@ func (a *assessment) scrub(f Facts) {
 
 // rest is what the tool complains of and nothing above explains: an old version, another host, an erratum.
 func (a *assessment) rest(s *Status) {
-	if s.Message == "" {
+	if s.Message == "" || verdict.Of(slices.Clone(a.list)).Level >= verdict.Warning {
 		return
 	}
-	e := verdict.Evidence{Level: verdict.Info, What: "message", Value: s.Message, Source: "zpool status"}
-	if verdict.Of(a.list).Level < verdict.Warning && !strings.Contains(s.Message, "features are not enabled") {
-		e.Level, e.Advice = verdict.Warning, s.Action
+	e := verdict.Evidence{Level: verdict.Warning, What: "message", Value: s.Message, Source: "zpool status", Advice: s.Action}
+	if strings.Contains(s.Message, "features are not enabled") {
+		e.Level, e.Advice = verdict.Info, "" // who may have to import the pool elsewhere leaves them off
 	}
 	a.add(e)
 }
