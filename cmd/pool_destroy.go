@@ -52,7 +52,7 @@ func runPoolDestroy(ctx context.Context, inv *invocation) (err error) {
 		if _, err := change.Do(ctx, zfsTools()); err != nil {
 			return err
 		}
-		inv.note("while its disks are not used, 'calypso pool import --destroyed %s' brings it back", shellQuote(pool))
+		inv.note("while its disks are not used, it can be brought back: calypso pool import --destroyed %s", shellQuote(pool))
 	}
 	doc := poolDestroyDoc{pool, lost.Filesystems, lost.Volumes, lost.Snapshots, lost.AllocatedBytes, lost.SizeBytes, change.String()}
 	return inv.emit(doc, func(p *page) {
