@@ -8,7 +8,11 @@ func root() *command {
 		Description: rootDescription,
 		Commands: []*command{
 			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
+<<<<<<< HEAD
 			datasetGroup(), snapshotGroup(),
+=======
+			poolGroup(),
+>>>>>>> s3-vdev
 			auditGroup(),
 			configGroup(),
 			taskGroup(),
