@@ -8,11 +8,7 @@ func root() *command {
 		Description: rootDescription,
 		Commands: []*command{
 			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
-<<<<<<< HEAD
-			datasetGroup(), snapshotGroup(),
-=======
-			poolGroup(),
->>>>>>> s3-vdev
+			poolGroup(), datasetGroup(), snapshotGroup(),
 			auditGroup(),
 			configGroup(),
 			taskGroup(),

@@ -111,7 +111,7 @@ func datasetCreate(s storage) {
 	}
 	s.says(0, "would make volume tank/v2", "dataset", "create", "tank/v2", "--volume", "1GiB", "--sparse", "--dry-run")
 	s.does(10, "dataset", "show", "tank/v2")
-	s.says(0, "tank/my vol;17MB", "dataset", "list", "--type", "volume", "tank", "--recursive")
+	s.says(0, "tank/my vol;16MiB", "dataset", "list", "--type", "volume", "tank", "--recursive")
 	s.says(0, "by snapshots;compression;local;device;my+vol", "dataset", "show", "tank/my vol")
 	run(s.T, "mkdir", "-p", "/srv")
 	if err := os.WriteFile("/srv/file", nil, 0o644); err != nil {
