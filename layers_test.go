@@ -22,6 +22,8 @@ var mayImport = map[string][]string{
 	"sys":  {"sys"},
 	"tape": {"tape", "sys"},
 	"vtl":  {"vtl", "tape/scsi", "sys"},
+	"zfs":  {"zfs", "sys"},
+	"repo": {"repo", "zfs", "sys"},
 }
 
 type source struct {

@@ -19,7 +19,9 @@ import (
 var update = flagUpdate()
 
 func TestMain(m *testing.M) {
-	run := func() { os.Exit(mainOf(testTree(), os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+	run := func() {
+		os.Exit(withTools(func() int { return mainOf(testTree(), os.Args, os.Stdin, os.Stdout, os.Stderr) }, os.Stderr))
+	}
 	programs := map[string]func(){"calypso": run}
 	for _, name := range linkNames(testTree()) {
 		programs[name] = run
@@ -39,6 +41,11 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", home)
 			e.Setenv("CALYPSO_STATE_DIR", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("TERM", "dumb")
+			recorded, err := filepath.Abs(filepath.Join("..", "zfs", "testdata"))
+			if err != nil {
+				return err
+			}
+			e.Setenv("ZFS", recorded)                // transcripts for $TEST_TOOLS; see tools_test.go
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // it is 1 s a process otherwise
 			return os.MkdirAll(home, 0o755)
 		},

@@ -8,6 +8,7 @@ func root() *command {
 		Description: rootDescription,
 		Commands: []*command{
 			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
+			poolGroup(), datasetGroup(), snapshotGroup(),
 			auditGroup(),
 			configGroup(),
 			taskGroup(),

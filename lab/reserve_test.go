@@ -119,17 +119,17 @@ func (h *labHost) reservation(device string) (doc reserveList) {
 	return doc
 }
 
-// writing is a writer with --reserve that has begun and has its source still open.
-type writing struct {
+// reservedWrite is a writer with --reserve that has begun and has its source still open.
+type reservedWrite struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out strings.Builder
 	key string
 }
 
-func (h *labHost) write(name string, watcher *labHost) *writing {
+func (h *labHost) write(name string, watcher *labHost) *reservedWrite {
 	h.t.Helper()
-	w := &writing{cmd: h.command("lto", "write", "-f", "lib:0", "--reserve", "--name", name, "--buffer", "1MiB", "-")}
+	w := &reservedWrite{cmd: h.command("lto", "write", "-f", "lib:0", "--reserve", "--name", name, "--buffer", "1MiB", "-")}
 	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.out
 	var err error
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
@@ -150,7 +150,7 @@ func (h *labHost) write(name string, watcher *labHost) *writing {
 }
 
 // end ends a writer and gives its exit status.
-func (w *writing) end(s os.Signal) int {
+func (w *reservedWrite) end(s os.Signal) int {
 	_ = w.cmd.Process.Signal(s)
 	_ = w.cmd.Wait()
 	return w.cmd.ProcessState.ExitCode()

@@ -37,6 +37,7 @@ const (
 	TaskFailed        Code = "task_failed"
 	ErrorCodeNotFound Code = "error_code_not_found"
 	ToolMissing       Code = "tool_missing"
+	ModuleMissing     Code = "kernel_module_missing"
 
 	DeviceNotFound    Code = "device_not_found"
 	DeviceUnsupported Code = "device_unsupported"
@@ -105,6 +106,18 @@ const (
 	EncryptionState   Code = "encryption_state"
 	EncryptionMissing Code = "encryption_unsupported"
 
+	PoolNotFound       Code = "pool_not_found"
+	PoolExists         Code = "pool_exists"
+	PoolBusy           Code = "pool_busy"
+	PoolSuspended      Code = "pool_suspended"
+	DatasetNotFound    Code = "dataset_not_found"
+	DatasetExists      Code = "dataset_exists"
+	DatasetBusy        Code = "dataset_busy"
+	PropertyInvalid    Code = "property_invalid"
+	StorageRefused     Code = "storage_refused"
+	StorageUnsupported Code = "storage_unsupported"
+	StreamDamaged      Code = "stream_damaged"
+
 	AttributeNotFound Code = "attribute_not_found"
 	AttributeReadOnly Code = "attribute_read_only"
 	AttributeInvalid  Code = "attribute_invalid"
@@ -151,6 +164,7 @@ var table = []Entry{
 	{TaskNotFound, ExitNotFound, "no task has this id", "see 'calypso task list'"},
 	{ErrorCodeNotFound, ExitNotFound, "no error has this code", "see 'calypso errors'"},
 	{ToolMissing, ExitUnsupported, "a program that this command needs is not installed", "install it; the message names its package"},
+	{ModuleMissing, ExitUnsupported, "a module of the kernel that this command needs is not loaded", "load it with modprobe; the message names its package"},
 
 	{DeviceNotFound, ExitNotFound, "no device has this name", "see 'calypso library list'"},
 	{DeviceUnsupported, ExitUnsupported, "this version of calypso cannot drive this kind of device", ""},
@@ -233,6 +247,18 @@ var table = []Entry{
 	{FaultNotFound, ExitNotFound, "no such fault is injected", "see 'calypso vtl fault list'"},
 	{ReserveNotFound, ExitNotFound, "no host has registered this reservation key with the device", "see 'calypso lto reserve list'"},
 	{ReservedElsewhere, ExitBusy, "another host has reserved the device", "wait until it releases it; 'calypso lto reserve list' shows who it is, and what to do when it is gone"},
+
+	{PoolNotFound, ExitNotFound, "no imported pool has this name", "see 'calypso pool list'"},
+	{PoolExists, ExitRefused, "a pool of this name exists already; nothing was touched", "choose another name"},
+	{PoolBusy, ExitBusy, "the pool is in use or at work on something else", "see 'calypso pool status'; try again when it has ended"},
+	{PoolSuspended, ExitDevice, "the pool has lost its devices and stopped all input and output", "bring its devices back, then 'calypso pool clear'; the kernel log says what was lost"},
+	{DatasetNotFound, ExitNotFound, "no dataset, snapshot, bookmark or hold has this name", "see 'zfs list -t all'"},
+	{DatasetExists, ExitRefused, "a dataset, snapshot, bookmark or hold of this name exists already; nothing was touched", "choose another name"},
+	{DatasetBusy, ExitBusy, "the dataset is in use", "end what uses it: a mount, a process, an exported volume, a hold"},
+	{PropertyInvalid, ExitUsage, "the property does not exist, cannot be set or does not take this value; nothing was changed", "see zfsprops(7) and zpoolprops(7)"},
+	{StorageRefused, ExitRefused, "the storage tool refused, as this is unsafe or makes no sense in the present state", "the message has the tool's own words"},
+	{StorageUnsupported, ExitUnsupported, "the pool or the installed version of the tool cannot do this", "the message has the tool's own words"},
+	{StreamDamaged, ExitMismatch, "the stream is incomplete, damaged, or no stream of this kind", "send it again; a receiver that kept the part it got can resume"},
 
 	{DeviceAmbiguous, ExitRefused, "several devices have this serial number, so none of them is commanded; nothing was touched", "name the drive by its node; a drive that is reached over two paths wants one of them removed"},
 	{LibraryNotRemembered, ExitRefused, "cartridges are moved only in libraries that were made known; nothing was touched", "'calypso library discover --write' makes a library known"},

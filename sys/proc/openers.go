@@ -30,13 +30,7 @@ func (o Opener) String() string {
 // where procfs is mounted ("/proc"), lets this user see: without privileges those are his own. A node is
 // known by its device number, whatever path it was opened by.
 func Openers(proc string, nodes ...string) []Opener {
-	wanted := map[uint64]string{}
-	for _, path := range nodes {
-		var st unix.Stat_t
-		if unix.Stat(path, &st) == nil {
-			wanted[deviceOf(&st)] = path
-		}
-	}
+	wanted := wantedNodes(nodes)
 	entries, _ := os.ReadDir(proc)
 	var list []Opener
 	for _, e := range entries {
@@ -49,6 +43,18 @@ func Openers(proc string, nodes ...string) []Opener {
 		}
 	}
 	return list
+}
+
+// wantedNodes gives the path of each node or file that is there, by what tells it apart.
+func wantedNodes(nodes []string) map[uint64]string {
+	wanted := map[uint64]string{}
+	for _, path := range nodes {
+		var st unix.Stat_t
+		if unix.Stat(path, &st) == nil {
+			wanted[deviceOf(&st)] = path
+		}
+	}
+	return wanted
 }
 
 // deviceOf tells files apart: devices by their number, others by where they are.

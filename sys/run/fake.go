@@ -1,8 +1,10 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 )
@@ -45,8 +47,12 @@ type Recorder struct {
 
 // Run implements Runner.
 func (r *Recorder) Run(ctx context.Context, c Cmd) (Result, error) {
+	var streamed bytes.Buffer
+	if c.Stdout != nil {
+		c.Stdout = io.MultiWriter(c.Stdout, &streamed)
+	}
 	result, err := r.Runner.Run(ctx, c)
-	r.Exchanges = append(r.Exchanges, Exchange{argv(c), string(result.Stdout), string(result.Stderr), result.ExitCode})
+	r.Exchanges = append(r.Exchanges, Exchange{argv(c), string(result.Stdout) + streamed.String(), string(result.Stderr), result.ExitCode})
 	return result, err
 }
 
@@ -69,6 +75,12 @@ func (r *Replay) Run(ctx context.Context, c Cmd) (Result, error) {
 	}
 	r.Exchanges = r.Exchanges[1:]
 	result := Result{[]byte(next.Stdout), []byte(next.Stderr), next.ExitCode}
+	if c.Stdout != nil {
+		if _, err := io.WriteString(c.Stdout, next.Stdout); err != nil {
+			return Result{}, err
+		}
+		result.Stdout = nil
+	}
 	if next.ExitCode != 0 {
 		return result, &ExitError{c, result}
 	}

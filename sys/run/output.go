@@ -1,6 +1,11 @@
 package run
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+)
 
 // output keeps the head and the tail of what is written to it, in bounded memory: a tool that
 // complains without end is understood from its first and its last words.
@@ -40,4 +45,18 @@ func (o *output) bytes() []byte {
 		all = fmt.Appendf(all, "\n[%d bytes left out]\n", o.lost)
 	}
 	return append(append(all, o.ring[o.at:]...), o.ring[:o.at]...)
+}
+
+// gate passes on what a tool writes until it is closed: from a tool that was left behind no more is taken.
+// It is no mutex, as a write may be stuck.
+type gate struct {
+	to     io.Writer
+	closed atomic.Bool
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	if g.closed.Load() {
+		return 0, os.ErrClosed
+	}
+	return g.to.Write(p)
 }

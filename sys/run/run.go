@@ -3,7 +3,8 @@
 // and those for dry runs and tests (Plan, Recorder, Replay).
 //
 // Limits: a child in uninterruptible sleep (state D) cannot be ended; Run then returns at its
-// deadline and leaves it behind.
+// deadline and leaves it behind. An *os.File as Cmd.Stdout is given to the child itself, which may then
+// write to it after that; to any other writer no more is passed on once Run has returned.
 package run
 
 import (
@@ -41,6 +42,7 @@ type Cmd struct {
 	Package string        // the Debian package that has it, for the error when it is missing
 	Env     []string      // KEY=VALUE, added to PATH, HOME, LC_ALL=C
 	Stdin   io.Reader     // nil: /dev/null
+	Stdout  io.Writer     // where the output goes as it comes, whole and without a bound; nil: to Result
 	Timeout time.Duration // 0: one minute
 }
 
@@ -92,18 +94,50 @@ func (h Host) Run(ctx context.Context, c Cmd) (Result, error) {
 	var stdout, stderr output
 	cmd := exec.CommandContext(limited, file, c.Args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, &stdout, &stderr
+	if c.Stdout != nil {
+		passing := &gate{to: c.Stdout}
+		defer passing.closed.Store(true)
+		cmd.Stdout = passing
+	}
+	if direct, ok := c.Stdout.(*os.File); ok {
+		cmd.Stdout = direct
+	}
 	cmd.Env = environment(c.Env)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = orDefault(h.Grace, defaultGrace)
-	err = cmd.Run()
-	if limited.Err() != nil && cmd.Process != nil {
+	if err := cmd.Start(); err != nil {
+		return Result{ExitCode: -1}, runError(ctx, limited, c, Result{ExitCode: -1}, err)
+	}
+	err, left := await(limited, 2*cmd.WaitDelay, cmd.Wait)
+	if limited.Err() != nil {
 		// What ignored SIGTERM, or outlived its parent in the group, goes too. When the tool ended
 		// by itself what it left behind is left alone: it may be meant to stay.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
+	if left {
+		return Result{ExitCode: -1}, runError(ctx, limited, c, Result{ExitCode: -1}, err)
+	}
 	r := Result{Stdout: stdout.bytes(), Stderr: stderr.bytes(), ExitCode: ExitStatus(cmd.ProcessState)}
 	return r, runError(ctx, limited, c, r, err)
+}
+
+// await waits for the end of a child, but not much longer than it may take: one in state D hears no signal,
+// and os/exec would wait for it for ever. What left it behind is still waiting and keeps its pipes.
+func await(limited context.Context, patience time.Duration, wait func() error) (err error, left bool) {
+	ended := make(chan error, 1)
+	go func() { ended <- wait() }()
+	select {
+	case err := <-ended:
+		return err, false
+	case <-limited.Done():
+	}
+	select {
+	case err := <-ended:
+		return err, false
+	case <-time.After(patience):
+		return limited.Err(), true
+	}
 }
 
 func runError(ctx, limited context.Context, c Cmd, r Result, err error) error {

@@ -273,3 +273,69 @@ func TestRecordAndReplay(t *testing.T) {
 		t.Errorf("a call out of order = %v", err)
 	}
 }
+
+// What is streamed comes whole, beyond the bound of what is kept, and is not kept.
+func TestStdoutIsStreamed(t *testing.T) {
+	h := host(t)
+	var got bytes.Buffer
+	r, err := h.Run(ctx, Cmd{Name: "shout", Stdout: &got})
+	if want := 200_000 * len("line 000000\n"); err != nil || got.Len() != want || len(r.Stdout) != 0 {
+		t.Errorf("streamed %d bytes, kept %d, %v; want %d, 0", got.Len(), len(r.Stdout), err, want)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := h.Run(ctx, Cmd{Name: "cat", Stdout: file}); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(file.Name()); string(text) != "<>" {
+		t.Errorf("the file holds %q; want <>", text)
+	}
+}
+
+// A writer that fails ends the tool: nobody wants the rest.
+func TestStdoutFails(t *testing.T) {
+	h := host(t)
+	if _, err := h.Run(ctx, Cmd{Name: "shout", Stdout: failingWriter{}}); err == nil {
+		t.Error("Run succeeds though its output was lost")
+	}
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("full") }
+
+// A child in state D is left behind: no signal ends it.
+func TestAwaitLeavesBehind(t *testing.T) {
+	limited, cancel := context.WithCancel(ctx)
+	cancel()
+	never := make(chan error)
+	if err, left := await(limited, time.Millisecond, func() error { return <-never }); !left || !errors.Is(err, context.Canceled) {
+		t.Errorf("await = %v, left behind: %v", err, left)
+	}
+	reason := errors.New("reason")
+	if err, left := await(limited, time.Hour, func() error { return reason }); left || err != reason {
+		t.Errorf("await = %v, left behind: %v; want the error of wait", err, left)
+	}
+}
+
+func TestGateIsClosed(t *testing.T) {
+	var got bytes.Buffer
+	g := &gate{to: &got}
+	fmt.Fprint(g, "a")
+	g.closed.Store(true)
+	if _, err := fmt.Fprint(g, "b"); err == nil || got.String() != "a" {
+		t.Errorf("after close: %q, %v", got.String(), err)
+	}
+}
+
+func TestReplayStreams(t *testing.T) {
+	var got bytes.Buffer
+	r := &Recorder{Runner: &Replay{Exchanges: []Exchange{{Argv: []string{"zfs", "send"}, Stdout: "stream"}}}}
+	result, err := r.Run(ctx, Cmd{Name: "zfs", Args: []string{"send"}, Stdout: &got})
+	if err != nil || got.String() != "stream" || len(result.Stdout) != 0 || r.Exchanges[0].Stdout != "stream" {
+		t.Errorf("streamed %q, kept %q, recorded %q, %v", got.String(), result.Stdout, r.Exchanges[0].Stdout, err)
+	}
+}
