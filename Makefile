@@ -58,7 +58,7 @@ docs:
 install: build
 	install -D -m 0755 calypso $(DESTDIR)$(PREFIX)/bin/calypso
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local/bin|$(PREFIX)/bin|' packaging/systemd/calypso-vtl@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/calypso-vtl@.service
+	for unit in packaging/systemd/*; do sed 's|/usr/local/bin|$(PREFIX)/bin|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$(basename $$unit); done
 	for page in man/*.8; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$$(basename $$page); done
 
 clean:
