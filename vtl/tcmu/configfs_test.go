@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"calypso/sys/errcode"
@@ -192,6 +194,28 @@ func TestClearNothing(t *testing.T) {
 	h := fakeHost(t)
 	if err := Clear(h, "vtl01", []string{"vtl01-changer"}, Loopback{NAA: "5001405000000001"}, &ISCSI{IQN: "iqn.x"}); err != nil {
 		t.Errorf("Clear of nothing: %v", err)
+	}
+}
+
+// The kernel does not say why it does not listen.
+func TestPortalError(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := ISCSI{Portal: l.Addr().String()}
+	if err := i.portalError(syscall.EINVAL); errcode.Of(err) != errcode.PortalBusy {
+		t.Errorf("in use: %v; want %s", err, errcode.PortalBusy)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.portalError(syscall.EINVAL); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("free: %v; want what the kernel said", err)
+	}
+	i.Portal = "192.0.2.1:3260" // of documentation (RFC 5737)
+	if err := i.portalError(syscall.EINVAL); errcode.Of(err) != errcode.Usage {
+		t.Errorf("an address of another host: %v; want %s", err, errcode.Usage)
 	}
 }
 

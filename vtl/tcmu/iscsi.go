@@ -99,16 +99,25 @@ func (i *ISCSI) create(h Host, backstores []string) error {
 
 // listen opens the portal last: who logs in finds everything.
 func (i *ISCSI) listen(group string) error {
-	err := makeDir(filepath.Join(group, "np", i.Portal))
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return errcode.New(errcode.PortalBusy, i.Portal, "%w", err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return errcode.New(errcode.Usage, i.Portal, "this host does not have the address: %w", err)
-	case err != nil:
-		return err
+	if err := makeDir(filepath.Join(group, "np", i.Portal)); err != nil {
+		return i.portalError(err)
 	}
 	return set(filepath.Join(group, "enable"), "1")
+}
+
+// portalError says why the kernel does not listen: it has one error for every reason (Linux 6.12: EINVAL), so that
+// the reason is found by an attempt of our own.
+func (i *ISCSI) portalError(err error) error {
+	l, why := net.Listen("tcp", i.Portal)
+	switch {
+	case errors.Is(why, syscall.EADDRINUSE):
+		return errcode.New(errcode.PortalBusy, i.Portal, "%w", why)
+	case errors.Is(why, syscall.EADDRNOTAVAIL):
+		return errcode.New(errcode.Usage, i.Portal, "this host does not have the address: %w", why)
+	case why == nil:
+		return errors.Join(err, l.Close())
+	}
+	return err
 }
 
 // admit says who may log in, and by which secret.
