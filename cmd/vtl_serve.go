@@ -187,7 +187,11 @@ func (inv *invocation) flush() {
 	inv.answer = nil
 }
 
-// beat tells the service manager that this process lives, and everybody how the service does.
+// stallLimit is for how many periods of the watchdog a command may take: with the unit's 60 s that is 10 minutes,
+// before the 15 after which the host's st driver gives a command up.
+const stallLimit = 10
+
+// beat tells the service manager that the devices are answered for, and everybody how the service does.
 func (inv *invocation) beat(ctx context.Context, service *vtl.Service, manager notify.Manager) {
 	period := publishPeriod
 	if w := manager.Interval(); w > 0 {
@@ -195,13 +199,20 @@ func (inv *invocation) beat(ctx context.Context, service *vtl.Service, manager n
 	}
 	tick := time.NewTicker(period)
 	defer tick.Stop()
-	warned := false
+	limit := stallLimit * manager.Interval()
+	unwritten, silent := false, false
 	for {
-		if err := service.Publish(); err != nil && !warned {
+		if err := service.Publish(); err != nil && !unwritten {
 			inv.warn("the status cannot be written: %v", err)
-			warned = true
+			unwritten = true
 		}
-		_ = manager.Tell(notify.Watchdog)
+		switch stalled := service.Stalled(limit); {
+		case limit == 0 || len(stalled) == 0:
+			_ = manager.Tell(notify.Watchdog)
+		case !silent:
+			inv.warn("%s: no progress for %s; the service manager is not told any more that all is well", strings.Join(stalled, ", "), limit)
+			silent = true
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
