@@ -273,7 +273,7 @@ func (b *bacula) btape(words []string, lines ...string) {
 
 // TestBtape: its test of the drive writes 1.3 GB; the one of the autochanger is part of it.
 func TestBtape(t *testing.T) {
-	s := newLibrary(t, "vtl01", "--slots", "2").start()
+	s := newLibrary(t, "vtl01", "--drives", "2", "--slots", "2").start()
 	b := newBacula(t, s)
 	run(t, "mtx", "-f", s.changer.Generic, "load", "1", "0")
 	b.btape([]string{
@@ -293,7 +293,7 @@ func TestBtape(t *testing.T) {
 // TestBtapeFill fills tapes to their end: one, then two that the autochanger changes. They hold more than the
 // 10,000 records (330 MB) that it reads back from the beginning, whatever the size.
 func TestBtapeFill(t *testing.T) {
-	s := newLibrary(t, "vtl01", "--slots", "2", "--tape-size", "500MiB").start()
+	s := newLibrary(t, "vtl01", "--drives", "2", "--slots", "2", "--tape-size", "500MiB").start()
 	b := newBacula(t, s)
 	run(t, "mtx", "-f", s.changer.Generic, "load", "1", "0")
 	b.btape([]string{"End of tape", "10000 records read now", "The last block on the tape matches. Test succeeded."}, "fill", "s")
