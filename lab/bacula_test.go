@@ -58,6 +58,7 @@ Device {
   AlwaysOpen = yes
   RemovableMedia = yes
   RandomAccess = no
+  %[3]s
 }
 `
 
@@ -184,14 +185,14 @@ Director {
 }
 `
 
-// newBacula writes the configurations. The drives go by the names that stay.
-func newBacula(t *testing.T, s *server) *bacula {
+// newBacula writes the configurations, with directives for the drives. These go by the names that stay.
+func newBacula(t *testing.T, s *server, directives ...string) *bacula {
 	t.Helper()
 	b := &bacula{t: t, dir: t.TempDir()}
 	b.tree = filepath.Join(b.dir, "tree")
 	storage := baculaStorage
 	for i, d := range s.drives {
-		storage += fmt.Sprintf(baculaDevice, i, glob(t, "/dev/tape/by-id/*"+d.Serial+"-nst"))
+		storage += fmt.Sprintf(baculaDevice, i, glob(t, "/dev/tape/by-id/*"+d.Serial+"-nst"), strings.Join(directives, "\n"))
 	}
 	fill := strings.NewReplacer("%DIR", b.dir, "%TREE", b.tree, "%CHANGER", s.changer.Generic)
 	for name, text := range map[string]string{"sd": storage, "fd": baculaClient, "dir": baculaDirector, "console": baculaConsole} {
@@ -271,16 +272,17 @@ func (b *bacula) btape(words []string, lines ...string) {
 	fmt.Printf("btape %s: %.0f s\n", strings.TrimSpace(strings.Join(lines, " ")), time.Since(began).Seconds())
 }
 
-// TestBtape: its test of the drive writes 1.3 GB; the one of the autochanger is part of it.
+// TestBtape: its test of a drive writes 20,000 blocks, whatever their size; the one of the autochanger is part of it.
+// With blocks of Bacula's default size, which TestBtapeFill has, the machine needs five minutes for it.
 func TestBtape(t *testing.T) {
 	s := newLibrary(t, "vtl01", "--drives", "2", "--slots", "2").start()
-	b := newBacula(t, s)
+	b := newBacula(t, s, "Maximum Block Size = 8192")
 	run(t, "mtx", "-f", s.changer.Generic, "load", "1", "0")
 	b.btape([]string{
 		"Block 20000 re-read correctly.",
 		"=== Test Succeeded. End Write, rewind, and re-read test ===",
 		"We should be in file 3. I am at file 3. This is correct!",
-		"1 block of 64456 bytes in file 1\nEnd of File mark.\n2 blocks of 64456 bytes in file 2\nEnd of File mark.\n3 blocks of 64456 bytes in file 3\nEnd of File mark.\n",
+		"1 block of 8136 bytes in file 1\nEnd of File mark.\n2 blocks of 8136 bytes in file 2\nEnd of File mark.\n3 blocks of 8136 bytes in file 3\nEnd of File mark.\n",
 		"We should be in file 4. I am at file 4. This is correct!",
 		"Block re-read correct. Test succeeded!",
 		"We should be in file 5. I am at file 5. This is correct!",
