@@ -249,10 +249,7 @@ type plannedDoc struct {
 
 // plan says what would be written and where.
 func (w *tapeWrite) plan(ctx context.Context, src archive.Source) error {
-	if err := w.drive.SpaceEOD(ctx); err != nil {
-		return err
-	}
-	pos, err := w.drive.Position(ctx)
+	pos, err := archive.EndOfData(ctx, w.drive, w.label.Volume)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 func vtlServeCommand() *command {
 	return &command{
 		Name: "serve", Summary: "put a virtual library behind the kernel, for any program",
-		Description: "Shows the drives and the changer of a virtual library as devices of this host (/dev/nst*, /dev/sg*, /dev/sch*), with --iscsi as a target for other hosts, and answers for them until it is stopped. Any program can use them: mt, mtx, tar, Bacula. Nothing but the stock Linux kernel is needed: target_core_user, tcm_loop, iscsi_target_mod. Needs root.\n\nIt runs in the foreground; 'systemctl enable --now calypso-vtl@LIBRARY' keeps it running. SIGTERM or SIGINT stops it: devices that are in use go away like drives that lose power. When it is killed, programs that use a device wait for an answer until it is started again, which ends their commands with an error and shows the drives as after a power cycle.\n\nWhile it serves, other commands of calypso do not play the devices themselves: they say who serves the library.\n\n--iscsi listens on 127.0.0.1:3260 unless --portal says otherwise. All initiators are one host to the virtual drives; the kernel keeps their persistent reservations apart.",
+		Description: "Shows the drives and the changer of a virtual library as devices of this host (/dev/nst*, /dev/sg*, /dev/sch*), with --iscsi as a target for other hosts, and answers for them until it is stopped. Any program can use them: mt, mtx, tar, Bacula. Nothing but the stock Linux kernel is needed: target_core_user, tcm_loop, iscsi_target_mod. Needs root.\n\nIt runs in the foreground; 'systemctl enable --now calypso-vtl@LIBRARY' keeps it running, with the options that OPTIONS= in /etc/default/calypso-vtl-LIBRARY gives. SIGTERM or SIGINT stops it: devices that are in use go away like drives that lose power. When it is killed, programs that use a device wait for an answer until it is started again, which ends their commands with an error and shows the drives as after a power cycle.\n\nWhile it serves, other commands of calypso do not play the devices themselves: they say who serves the library.\n\n--iscsi listens on 127.0.0.1:3260 unless --portal says otherwise. All initiators are one host to the virtual drives; the kernel keeps their persistent reservations apart.",
 		Args:        []arg{libraryArg()},
 		Flags: []flag{
 			boolFlag("loop", "as devices of this host; the default without --iscsi"),
@@ -190,7 +190,11 @@ func (inv *invocation) flush() {
 	inv.answer = nil
 }
 
-// beat tells the service manager that this process lives, and everybody how the service does.
+// stallLimit is for how many periods of the watchdog a command may take: with the unit's 60 s that is 10 minutes,
+// before the 15 after which the host's st driver gives a command up.
+const stallLimit = 10
+
+// beat tells the service manager that the devices are answered for, and everybody how the service does.
 func (inv *invocation) beat(ctx context.Context, service *vtl.Service, manager notify.Manager) {
 	period := publishPeriod
 	if w := manager.Interval(); w > 0 {
@@ -198,13 +202,20 @@ func (inv *invocation) beat(ctx context.Context, service *vtl.Service, manager n
 	}
 	tick := time.NewTicker(period)
 	defer tick.Stop()
-	warned := false
+	limit := stallLimit * manager.Interval()
+	unwritten, silent := false, false
 	for {
-		if err := service.Publish(); err != nil && !warned {
+		if err := service.Publish(); err != nil && !unwritten {
 			inv.warn("the status cannot be written: %v", err)
-			warned = true
+			unwritten = true
 		}
-		_ = manager.Tell(notify.Watchdog)
+		switch stalled := service.Stalled(limit); {
+		case limit == 0 || len(stalled) == 0:
+			_ = manager.Tell(notify.Watchdog)
+		case !silent:
+			inv.warn("%s: no progress for %s; the service manager is not told any more that all is well", strings.Join(stalled, ", "), limit)
+			silent = true
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

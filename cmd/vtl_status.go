@@ -161,16 +161,13 @@ func findNodes(units []servedUnitDoc) (complete bool) {
 				u.Generic, u.Tape, u.Changer = orNull(n.Generic), orNull(n.NoRewind), orNull(n.Changer)
 			}
 		}
-		complete = complete && u.Generic != nil && present(u.Generic) && (u.LUN == 0 || u.Tape != nil && present(u.Tape))
+		complete = complete && settled(u.Generic) && (u.LUN == 0 || settled(u.Tape))
 	}
 	return complete
 }
 
-// present says whether udev made the node by now.
-func present(path *string) bool {
-	_, err := os.Stat(*path)
-	return err == nil
-}
+// settled says whether udev made the node by now, with its links: what is started after this server may go by them.
+func settled(path *string) bool { return path != nil && sg.Settled(*path, "/run/udev") }
 
 // awaitNodes waits for the kernel and udev.
 func (inv *invocation) awaitNodes(ctx context.Context, units []servedUnitDoc) {

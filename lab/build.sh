@@ -8,7 +8,7 @@ suite=trixie
 packages=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,kmod,dbus,zstd,procps,psmisc,iproute2,e2fsprogs,tar
 packages=$packages,tgt,open-iscsi,mt-st,mtx,sg3-utils,stenc,lsscsi,jq,strace
 packages=$packages,lvm2,thin-provisioning-tools,dosfstools,zfs-dkms,zfsutils-linux,linux-headers-amd64
-packages=$packages,bacula-sd,bacula-fd,bacula-director-sqlite3,bacula-console
+packages=$packages,bacula-sd,bacula-fd,bacula-director,bacula-director-sqlite3,sqlite3,bacula-console
 
 key=$(sha256sum "$0" | cut -c1-16)
 cache=${CALYPSO_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/calypso-lab}
@@ -39,12 +39,14 @@ root=$1
 kernel=$(basename "$root"/lib/modules/*)
 test -n "$(find "$root/lib/modules/$kernel/updates/dkms" -name 'zfs.ko*')"
 cp -a "$root/lib/modules/$kernel/updates" "$root/var/tmp/updates"
-chroot "$root" sh -c 'apt-get purge -q -y zfs-dkms dkms linux-headers-amd64 && apt-get autoremove -q -y --purge'
+chroot "$root" sh -c 'apt-get purge -qq -y zfs-dkms dkms "linux-headers-*" && apt-get autoremove -qq -y --purge'
 rm -rf "$root/lib/modules/$kernel/updates"
 mv "$root/var/tmp/updates" "$root/lib/modules/$kernel/updates"
 chroot "$root" depmod "$kernel"
 KEEP
 chmod 755 "$work/keep-modules"
+# The director asks where its catalog is unless it is told: the tests make their own.
+# shellcheck disable=SC2016
 mmdebstrap --quiet --variant=minbase --components=main,contrib --include="$packages" \
   --essential-hook='echo "bacula-director-sqlite3 bacula-director-sqlite3/dbconfig-install boolean false" | chroot "$1" debconf-set-selections' \
   --customize-hook="$work/keep-modules" "$suite" "$work/root" >&2

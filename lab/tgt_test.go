@@ -159,6 +159,7 @@ func TestForeignTarget(t *testing.T) {
 	}
 	calypso(t, state, 0, "lto", "label", "-f", "tgt:0", "TGT001L8")
 	calypso(t, state, 0, "lto", "rewind", "-f", bays[0].Tape)
+	noArchives(t, state)
 
 	// A drive that another program has.
 	who, end := hold(t, bays[1].Tape)
@@ -176,6 +177,22 @@ func TestForeignTarget(t *testing.T) {
 	}
 	renumbered(t, state)
 	vanished(t, state, pids)
+}
+
+// noArchives: a drive that cannot tell where it is takes no archive, and its tape stays as it is.
+func noArchives(t *testing.T, state string) {
+	t.Helper()
+	image := "sha256sum " + glob(t, "/tmp/TestForeignTarget*/*/TGT001L8")
+	before := run(t, "sh", "-c", image)
+	for _, args := range [][]string{{"--dry-run"}, {}} {
+		_, errs := calypso(t, state, 15, append([]string{"lto", "write", "-f", "tgt:0", "--name", "etc", "/etc/apt"}, args...)...)
+		if !strings.Contains(errs, "does not count files and blocks") || !strings.Contains(errs, "nothing was written") {
+			t.Errorf("write %v: the refusal does not say why, and what state things are in:\n%s", args, errs)
+		}
+	}
+	if after := run(t, "sh", "-c", image); after != before {
+		t.Errorf("the image of the tape was %s and is %s", before, after)
+	}
 }
 
 // renumbered logs in again, so that the nodes get other numbers; names stay.

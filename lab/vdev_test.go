@@ -41,7 +41,7 @@ func bystander(t *testing.T, dir, name string, args ...string) (end func()) {
 	return end
 }
 
-func wants(t *testing.T, what, got string, words ...string) {
+func hasWords(t *testing.T, what, got string, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		if !strings.Contains(got, w) {
@@ -78,16 +78,16 @@ func TestVdevCreate(t *testing.T) {
 	t.Cleanup(func() { _ = exec.Command("vgremove", "-f", "-y", "vgx").Run() })
 
 	out, _ := calypso(t, state, 0, "pool", "create", "ta nk", "mirror", d[0], d[1], "--dry-run")
-	wants(t, "the plan", out, "would create pool ta nk", "  ta nk\n", "    mirror\n", "ashift", "12", "lz4", "acltype")
+	hasWords(t, "the plan", out, "would create pool ta nk", "  ta nk\n", "    mirror\n", "ashift", "12", "lz4", "acltype")
 	if exec.Command("zpool", "list", "ta nk").Run() == nil {
 		t.Fatal("a dry run made a pool")
 	}
 	_, errs := calypso(t, state, 0, "pool", "create", "ta nk", "mirror", d[0], d[1], "-o", "comment=for the lab", "-O", "mountpoint=/srv/ta nk")
-	wants(t, "a pool of loop devices", errs, "no lasting name")
+	hasWords(t, "a pool of loop devices", errs, "no lasting name")
 	got := run(t, "zpool", "get", "-Hp", "-o", "property,value", "ashift,autoexpand,failmode,comment", "ta nk")
-	wants(t, "zpool get", got, "ashift\t12", "autoexpand\ton", "failmode\tcontinue", "comment\tfor the lab")
+	hasWords(t, "zpool get", got, "ashift\t12", "autoexpand\ton", "failmode\tcontinue", "comment\tfor the lab")
 	got = run(t, "zfs", "get", "-Hp", "-o", "property,value", "compression,atime,acltype,mountpoint", "ta nk")
-	wants(t, "zfs get", got, "compression\tlz4", "atime\toff", "acltype\tposix", "mountpoint\t/srv/ta nk")
+	hasWords(t, "zfs get", got, "compression\tlz4", "atime\toff", "acltype\tposix", "mountpoint\t/srv/ta nk")
 
 	out, _ = calypso(t, state, 0, "pool", "disks")
 	for node, word := range map[string]string{d[0]: "member of pool ta nk", d[2]: `ext4 "my data"`, d[3]: "mounted at " + mnt,
@@ -130,7 +130,7 @@ func TestVdevCreate(t *testing.T) {
 			tt.code = 2
 		}
 		_, errs := calypso(t, state, tt.code, args...)
-		wants(t, strings.Join(args, " "), errs, tt.says)
+		hasWords(t, strings.Join(args, " "), errs, tt.says)
 	}
 	if got := run(t, "wipefs", "-J", d[6]); strings.Contains(got, "type") {
 		t.Errorf("a refused pool left something on %s: %s", d[6], got)
@@ -138,23 +138,23 @@ func TestVdevCreate(t *testing.T) {
 
 	// Named, it is overwritten; as is a physical volume.
 	calypso(t, state, 0, "pool", "create", "rz", "raidz1", d[2], d[4], d[6], "--confirm", d[2], "--confirm", d[4])
-	wants(t, "zpool status", run(t, "zpool", "status", "rz"), "raidz1-0", "ONLINE")
+	hasWords(t, "zpool status", run(t, "zpool", "status", "rz"), "raidz1-0", "ONLINE")
 	var files []string
 	for range 5 {
 		files = append(files, mkfile(t, 200))
 	}
 	_, errs = calypso(t, state, 0, append([]string{"pool", "create", "dr", "draid1:2d:5c:1s"}, files...)...)
-	wants(t, "a pool of files", errs, "for trials only")
-	wants(t, "zpool status", run(t, "zpool", "status", "dr"), "draid1:2d:5c:1s-0")
+	hasWords(t, "a pool of files", errs, "for trials only")
+	hasWords(t, "zpool status", run(t, "zpool", "status", "dr"), "draid1:2d:5c:1s-0")
 
 	// A pool that was exported is data; its files are in nobody's use.
 	calypso(t, state, 0, "pool", "export", "dr")
 	_, errs = calypso(t, state, 13, append([]string{"pool", "create", "other", "raidz2"}, files...)...)
-	wants(t, "files of an exported pool", errs, `member of a ZFS pool "dr"`)
+	hasWords(t, "files of an exported pool", errs, `member of a ZFS pool "dr"`)
 	dir := filepath.Dir(files[0])
 	out, _ = calypso(t, state, 0, "pool", "import", "--dir", dir, "--dir", filepath.Dir(files[1]), "--dir", filepath.Dir(files[2]), "--dir", filepath.Dir(files[3]), "--dir", filepath.Dir(files[4]), "dr", "--rename", "rz2", "--readonly")
-	wants(t, "import", out, "imported pool rz2")
-	wants(t, "zpool get", run(t, "zpool", "get", "-Hp", "readonly", "rz2"), "on")
+	hasWords(t, "import", out, "imported pool rz2")
+	hasWords(t, "zpool get", run(t, "zpool", "get", "-Hp", "readonly", "rz2"), "on")
 }
 
 func mkfile(t *testing.T, mib int) string {
@@ -174,20 +174,20 @@ func TestVdevReplace(t *testing.T) {
 	sum := run(t, "sha256sum", "/ta nk/data")
 
 	_, errs := calypso(t, state, 13, "pool", "offline", "ta nk", d[1])
-	wants(t, "offline of half a mirror", errs, "lose no other disk", "--yes")
+	hasWords(t, "offline of half a mirror", errs, "lose no other disk", "--yes")
 	calypso(t, state, 0, "pool", "offline", "ta nk", d[1], "--yes")
 	_, errs = calypso(t, state, 13, "pool", "offline", "ta nk", d[0], "--yes")
-	wants(t, "offline of the other half", errs, "cannot do without it")
+	hasWords(t, "offline of the other half", errs, "cannot do without it")
 	_, errs = calypso(t, state, 10, "pool", "offline", "ta nk", "loop99")
-	wants(t, "offline of another disk", errs, "no such device")
+	hasWords(t, "offline of another disk", errs, "no such device")
 	calypso(t, state, 0, "pool", "replace", "ta nk", d[1], d[2], "--wait")
-	wants(t, "status after replace", run(t, "zpool", "status", "ta nk"), "state: ONLINE", filepath.Base(d[2]), "resilvered")
+	hasWords(t, "status after replace", run(t, "zpool", "status", "ta nk"), "state: ONLINE", filepath.Base(d[2]), "resilvered")
 
 	_, errs = calypso(t, state, 13, "pool", "attach", "ta nk", d[0], d[1])
-	wants(t, "attach of a disk that was in a pool", errs, "--confirm="+d[1])
+	hasWords(t, "attach of a disk that was in a pool", errs, "--confirm="+d[1])
 	calypso(t, state, 0, "pool", "attach", "ta nk", d[0], d[1], "--confirm", d[1], "--wait")
 	_, errs = calypso(t, state, 11, "pool", "replace", "ta nk", d[0], d[1])
-	wants(t, "replace by a disk of the pool", errs, "member of pool ta nk")
+	hasWords(t, "replace by a disk of the pool", errs, "member of pool ta nk")
 	calypso(t, state, 0, "pool", "detach", "ta nk", d[1], "--yes")
 
 	calypso(t, state, 0, "pool", "offline", "ta nk", d[2], "--yes", "--temporary")
@@ -198,9 +198,9 @@ func TestVdevReplace(t *testing.T) {
 	run(t, "dd", "if=/dev/urandom", "of="+files[2], "bs=1M", "seek=60", "count=60", "conv=notrunc", "status=none")
 	run(t, "sh", "-c", "echo 3 >/proc/sys/vm/drop_caches")
 	out, _ := calypso(t, state, 0, "pool", "scrub", "ta nk", "--wait")
-	wants(t, "scrub", out, "has ended")
+	hasWords(t, "scrub", out, "has ended")
 	status := run(t, "zpool", "status", "-p", "ta nk")
-	wants(t, "status after the scrub", status, "with 0 errors", "scrub repaired")
+	hasWords(t, "status after the scrub", status, "with 0 errors", "scrub repaired")
 	if regexp.MustCompile(`scrub repaired 0B? in`).MatchString(status) {
 		t.Errorf("the scrub found none of the damage:\n%s", status)
 	}
@@ -213,7 +213,7 @@ func TestVdevReplace(t *testing.T) {
 	}
 	calypso(t, state, 0, "pool", "scrub", "ta nk", "--stop")
 	out, _ = calypso(t, state, 0, "pool", "trim", "ta nk")
-	wants(t, "trim", out, "trimming")
+	hasWords(t, "trim", out, "trimming")
 }
 
 // Who is in the way is named; what was destroyed comes back.
@@ -235,8 +235,8 @@ func TestVdevExportDestroy(t *testing.T) {
 			args = append(args, "--confirm", "tank")
 		}
 		_, errs := calypso(t, state, 11, args...)
-		wants(t, verb+" of a busy pool", errs, says...)
-		wants(t, "mounts", run(t, "zfs", "mount"), "tank/a/b")
+		hasWords(t, verb+" of a busy pool", errs, says...)
+		hasWords(t, "mounts", run(t, "zfs", "mount"), "tank/a/b")
 	}
 	end := bystander(t, "/tank/a/b", "sleep", "1234")
 	refused("export", "sleep 1234", "pid")
@@ -258,20 +258,20 @@ func TestVdevExportDestroy(t *testing.T) {
 	run(t, "swapoff", "/dev/zvol/tank/vol")
 
 	_, errs := calypso(t, state, 13, "pool", "destroy", "tank")
-	wants(t, "destroy unconfirmed", errs, "2 file systems", "1 volume", "3 snapshots", "--confirm=tank")
+	hasWords(t, "destroy unconfirmed", errs, "2 file systems", "1 volume", "3 snapshots", "--confirm=tank")
 	out, _ := calypso(t, state, 0, "pool", "export", "tank", "--dry-run")
-	wants(t, "export, dry", out, "would")
+	hasWords(t, "export, dry", out, "would")
 	calypso(t, state, 0, "pool", "export", "tank")
 	out, _ = calypso(t, state, 0, "pool", "import", "--dir", "/dev")
-	wants(t, "import", out, "tank", "ONLINE")
+	hasWords(t, "import", out, "tank", "ONLINE")
 	out, _ = calypso(t, state, 0, "pool", "import", "tank", "--dir", "/dev")
-	wants(t, "import", out, "imported pool tank")
+	hasWords(t, "import", out, "imported pool tank")
 	out, _ = calypso(t, state, 0, "pool", "destroy", "tank", "--confirm", "tank")
-	wants(t, "destroy", out, "destroyed pool tank")
+	hasWords(t, "destroy", out, "destroyed pool tank")
 	_, errs = calypso(t, state, 10, "pool", "import", "tank", "--dir", "/dev")
-	wants(t, "import of a destroyed pool", errs, "--destroyed")
+	hasWords(t, "import of a destroyed pool", errs, "--destroyed")
 	calypso(t, state, 0, "pool", "import", "tank", "--dir", "/dev", "--destroyed")
-	wants(t, "zfs list", run(t, "zfs", "list", "-t", "all", "-H", "-o", "name"), "tank/a/b@one", "tank/vol")
+	hasWords(t, "zfs list", run(t, "zfs", "list", "-t", "all", "-H", "-o", "name"), "tank/a/b@one", "tank/vol")
 	_, errs = calypso(t, state, 10, "pool", "destroy", "nosuch", "--confirm", "nosuch")
-	wants(t, "destroy of nothing", errs, "no such pool")
+	hasWords(t, "destroy of nothing", errs, "no such pool")
 }

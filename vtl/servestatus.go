@@ -79,6 +79,17 @@ func (s sample) unit(i int, before sample) UnitStatus {
 	return u
 }
 
+// Stalled names the devices that have carried out one command, or have not looked for one, for longer than limit.
+func (v *Service) Stalled(limit time.Duration) (units []string) {
+	names := v.Library.UnitNames()
+	for i, c := range v.served.Counters() {
+		if !c.Turned.IsZero() && time.Since(c.Turned) > limit {
+			units = append(units, names[i])
+		}
+	}
+	return units
+}
+
 // Publish writes the status where `vtl status` of any user finds it.
 func (v *Service) Publish() error {
 	data, err := json.Marshal(v.Status())

@@ -64,20 +64,30 @@ func (w *writer) findEnd(ctx context.Context) error {
 	return w.expectAt(ctx, w.at)
 }
 
-// endOfData spaces to the end of data and looks at the object before it.
-func (w *writer) endOfData(ctx context.Context) (endState, error) {
-	if err := w.tape.SpaceEOD(ctx); err != nil {
-		return endState{}, err
+// EndOfData goes behind all that is on a labelled tape, to where an archive can be appended. errcode.DeviceUnsupported
+// for a drive that cannot tell where it is, errcode.TapeFull when nothing more fits.
+func EndOfData(ctx context.Context, d Tape, volume string) (tape.Position, error) {
+	if err := d.SpaceEOD(ctx); err != nil {
+		return tape.Position{}, err
 	}
-	pos, err := w.tape.Position(ctx)
+	pos, err := d.Position(ctx)
+	switch {
+	case err != nil:
+		return tape.Position{}, err
+	case pos.File < 0 || pos.Block < 1:
+		return tape.Position{}, errcode.New(errcode.DeviceUnsupported, volume, "the drive does not count files and blocks (block %d, file %d)", pos.Block, pos.File).
+			WithState("nothing was written")
+	case pos.EOP:
+		return tape.Position{}, errcode.New(errcode.TapeFull, volume, "the tape is full").WithState("nothing was written")
+	}
+	return pos, nil
+}
+
+// endOfData looks at the object before the end of data.
+func (w *writer) endOfData(ctx context.Context) (endState, error) {
+	pos, err := EndOfData(ctx, w.tape, w.volume)
 	if err != nil {
 		return endState{}, err
-	}
-	switch {
-	case pos.File < 0 || pos.Block < 1:
-		return endState{}, errcode.New(errcode.DeviceUnsupported, w.volume, "the drive does not count files and blocks (block %d, file %d)", pos.Block, pos.File)
-	case pos.EOP:
-		return endState{}, errcode.New(errcode.TapeFull, w.volume, "the tape is full").WithState("nothing was written")
 	}
 	if err := w.tape.LocateBlock(ctx, pos.Block-1); err != nil {
 		return endState{}, err

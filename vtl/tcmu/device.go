@@ -28,6 +28,7 @@ type Device struct {
 
 	commands, read, written atomic.Int64
 	busy                    atomic.Int64 // when the command began that is being carried out, Unix ns; 0: none
+	turned                  atomic.Int64 // when Serve last looked for commands or began one, Unix ns; 0: it has not begun
 }
 
 // open maps the shared memory of /dev/uioN.
@@ -59,6 +60,9 @@ type Counters struct {
 	Commands, ReadBytes, WrittenBytes int64
 	BusySince                         time.Time // when the command began that is being carried out; zero: none
 	Queued                            int       // commands that wait for an answer, that one among them
+	// Turned is when the device last looked for commands or began one. It looks every second at the least, so
+	// that an old time tells of a command without end, or of a device that hangs. Zero: it has not begun.
+	Turned time.Time
 }
 
 // Counters may be called while the device serves.
@@ -66,6 +70,9 @@ func (d *Device) Counters() Counters {
 	c := Counters{Commands: d.commands.Load(), ReadBytes: d.read.Load(), WrittenBytes: d.written.Load(), Queued: d.ring.waiting()}
 	if began := d.busy.Load(); began != 0 {
 		c.BusySince = time.Unix(0, began)
+	}
+	if turned := d.turned.Load(); turned != 0 {
+		c.Turned = time.Unix(0, turned)
 	}
 	return c
 }
@@ -83,6 +90,7 @@ func (d *Device) Serve(ctx context.Context, t scsi.Transport) error {
 	}
 	defer stop()
 	for {
+		d.turned.Store(time.Now().UnixNano())
 		if err := d.drain(t); err != nil {
 			return err
 		}
@@ -110,7 +118,9 @@ func (d *Device) drain(t scsi.Transport) error {
 // carryOut executes a command and answers it.
 func (d *Device) carryOut(t scsi.Transport, q *request) {
 	d.commands.Add(1)
-	d.busy.Store(time.Now().UnixNano())
+	began := time.Now().UnixNano()
+	d.turned.Store(began)
+	d.busy.Store(began)
 	defer d.busy.Store(0)
 	if q.bidirectional() {
 		d.ring.answer(q, checkCondition, invalidField(), -1)

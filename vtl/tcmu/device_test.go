@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -101,6 +102,39 @@ func TestDeviceWakes(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil || d.Counters().Commands != 100 {
 		t.Errorf("Serve = %v after %d commands; want none after 100", err, d.Counters().Commands)
+	}
+}
+
+// A device that waits for commands looks for them again and again; one that has one in hand does not.
+func TestDeviceTurns(t *testing.T) {
+	d, m, kernel := fakeDevice(t)
+	if c := d.Counters(); !c.Turned.IsZero() {
+		t.Errorf("before it began: turned at %s", c.Turned)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	begun, goOn, ended := make(chan bool), make(chan bool), make(chan error, 1)
+	go func() {
+		ended <- d.Serve(ctx, transport(func(*scsi.Command) error { begun <- true; <-goOn; return nil }))
+	}()
+	turns := func() {
+		for first := d.Counters().Turned; !d.Counters().Turned.After(first); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	turns()
+	m.command(1, make([]byte, 6))
+	if _, err := kernel.Write(make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if c := d.Counters(); c.BusySince.IsZero() || !c.Turned.Equal(c.BusySince) {
+		t.Errorf("in a command: turned at %s, busy since %s; want the same", c.Turned, c.BusySince)
+	}
+	goOn <- true
+	turns()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -34,17 +34,22 @@ func (e *events) stopWith(ctx context.Context) (release func(), err error) {
 	}, nil
 }
 
-// wait sleeps until there are new commands; false when it is to stop.
+// turnPeriod is how long a device sleeps at most, in ms: that it wakes shows that it lives.
+const turnPeriod = 1000
+
+// wait sleeps until there may be new commands; false when it is to stop.
 func (e *events) wait() (more bool, err error) {
 	both := []unix.PollFd{{Fd: int32(e.kernel), Events: unix.POLLIN}, {Fd: int32(e.stop), Events: unix.POLLIN}}
 	var count [4]byte
 	for {
-		_, err := unix.Poll(both, -1)
+		n, err := unix.Poll(both, turnPeriod)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
 			return false, fmt.Errorf("wait for commands: %w", err)
+		case n == 0:
+			return true, nil
 		case both[1].Revents != 0:
 			return false, nil
 		}

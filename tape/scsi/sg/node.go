@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Kind is the peripheral device type of a node.
@@ -155,4 +157,19 @@ func (n Node) Has(path string) bool {
 	}
 	mode := strings.TrimRight(path, "alm")
 	return mode != "" && len(path)-len(mode) <= 1 && (mode == n.Tape || mode == n.NoRewind)
+}
+
+// Settled says whether udev is done with a node: the node has its group then, and its links in by-id. udev is
+// where it keeps what it knows, "/run/udev"; on a host without udev the node is all there will be.
+func Settled(path, udev string) bool {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return false
+	}
+	known := filepath.Join(udev, "data")
+	if _, err := os.Stat(known); err != nil {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(known, fmt.Sprintf("c%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))))
+	return err == nil
 }

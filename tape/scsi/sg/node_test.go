@@ -86,3 +86,22 @@ func TestNodeHas(t *testing.T) {
 		t.Error("a drive without st nodes has none")
 	}
 }
+
+func TestSettled(t *testing.T) {
+	udev := t.TempDir()
+	if !Settled("/dev/null", udev) || Settled(filepath.Join(udev, "nothing"), udev) {
+		t.Error("without udev a node that is there is settled, no other")
+	}
+	if err := os.Mkdir(filepath.Join(udev, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if Settled("/dev/null", udev) {
+		t.Error("udev does not know the node yet: not settled")
+	}
+	if err := os.WriteFile(filepath.Join(udev, "data", "c1:3"), nil, 0o644); err != nil { // what Linux numbers /dev/null
+		t.Fatal(err)
+	}
+	if !Settled("/dev/null", udev) {
+		t.Error("udev knows the node: settled")
+	}
+}
