@@ -68,6 +68,8 @@ func (r *reel) Truncate(lba int64) error {
 
 func (r *reel) Sync() error { return nil }
 
+func (r *reel) ReadAhead(int64) {}
+
 func (r *reel) FileNumber(lba int64) (n int64) {
 	for _, o := range r.objects[:lba] {
 		if o == nil {

@@ -153,6 +153,9 @@ func (d *Drive) Exec(ctx context.Context, cmd *scsi.Command) error {
 	return d.server.Exec(ctx, cmd)
 }
 
+// ReadAhead may be called between commands; see ssc.Server.
+func (d *Drive) ReadAhead() { d.server.ReadAhead() }
+
 // Close makes everything durable and keeps the drive's state for the next one to open it.
 func (d *Drive) Close() error {
 	defer d.store.unregister(d)

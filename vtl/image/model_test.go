@@ -29,7 +29,7 @@ func TestModel(t *testing.T) {
 		rt.Cleanup(func() { _ = m.tape.Close(); os.RemoveAll(m.dir) })
 		rt.Repeat(map[string]func(*rapid.T){
 			"": m.check, "write": m.write, "run": m.run, "filemarks": m.filemarks, "truncate": m.truncate,
-			"reopen": m.reopen, "sync": m.sync, "lose sidecars": m.loseSidecars, "kill": m.kill, "power cut": m.powerCut,
+			"read ahead": m.readAhead, "reopen": m.reopen, "sync": m.sync, "lose sidecars": m.loseSidecars, "kill": m.kill, "power cut": m.powerCut,
 		})
 	})
 }
@@ -94,6 +94,11 @@ func (m *model) truncate(t *rapid.T) {
 	at := rapid.IntRange(0, len(m.records)).Draw(t, "at")
 	m.must(m.tape.Truncate(int64(at)))
 	m.cut(at)
+}
+
+// readAhead changes nothing that can be seen, wherever it is asked for.
+func (m *model) readAhead(t *rapid.T) {
+	m.tape.ReadAhead(int64(rapid.IntRange(-1, len(m.records)+1).Draw(t, "ahead")))
 }
 
 func (m *model) sync(*rapid.T) {

@@ -19,11 +19,14 @@ type Object struct {
 // At tells what is at address lba, without reading its data. At and behind the end of data the error
 // Is ErrEndOfData; where the structure of the tape is damaged it Is ErrDamaged.
 func (t *Tape) At(lba int64) (Object, error) {
-	p, err := t.locate(lba)
-	if err != nil {
-		return Object{}, err
+	p := t.ahead.place
+	if !t.ahead.holds(lba) {
+		var err error
+		if p, err = t.locate(lba); err != nil {
+			return Object{}, err
+		}
+		t.cursor = p
 	}
-	t.cursor = p
 	return Object{
 		Filemark: p.word == wordFilemark,
 		Envelope: p.word&classMask == classPrivate,
@@ -35,6 +38,19 @@ func (t *Tape) At(lba int64) (Object, error) {
 // more than len(buf), buf has its beginning. Errors: ErrEndOfData, ErrFilemark, and ErrDamaged, after
 // which the content of buf means nothing. The whole block is verified, however short buf is.
 func (t *Tape) ReadBlock(lba int64, buf []byte) (int, error) {
+	n := t.ahead.take(lba, buf)
+	if n == 0 {
+		var err error
+		if n, err = t.readBlock(lba, buf); err != nil {
+			return 0, err
+		}
+	}
+	t.meta.LifetimeReadBytes += int64(n)
+	t.metaDirty = !t.readonly
+	return n, nil
+}
+
+func (t *Tape) readBlock(lba int64, buf []byte) (int, error) {
 	p, err := t.locate(lba)
 	if err != nil {
 		return 0, err
@@ -50,13 +66,7 @@ func (t *Tape) ReadBlock(lba int64, buf []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := t.checkSum(p, sum); err != nil {
-		return 0, err
-	}
-	n := length(p.word)
-	t.meta.LifetimeReadBytes += int64(n)
-	t.metaDirty = !t.readonly
-	return n, nil
+	return length(p.word), t.checkSum(p, sum)
 }
 
 func (t *Tape) checkSum(p place, sum uint32) error {

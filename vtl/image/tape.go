@@ -22,6 +22,7 @@ type Tape struct {
 	words  words
 	cursor place // where sequential access goes on
 	hint   int   // the segment that was used last
+	ahead  ahead
 
 	side   [3*wordSize + 1]byte // small parts of a block around the data
 	torn   bool                 // an incomplete record follows chain.end

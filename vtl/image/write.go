@@ -180,6 +180,7 @@ func (t *Tape) cutSidecars(p place) error {
 	t.broken, t.dirty = nil, true
 	t.cursor = place{}
 	t.words.forget()
+	t.ahead.forget()
 	if t.saved.bytes <= p.off && t.saved.objects <= p.lba || t.saveIndex() == nil {
 		return nil
 	}

@@ -41,6 +41,8 @@ type Partition interface {
 	At(lba int64) (Object, error) // lba < Objects()
 	// ReadBlock copies min(len(buf), length) bytes of the block at lba and returns its real length.
 	ReadBlock(lba int64, buf []byte) (length int, err error)
+	// ReadAhead readies the block at lba, if there is one, for the next ReadBlock; errors wait until then.
+	ReadAhead(lba int64)
 
 	WriteBlock(lba int64, p []byte) error    // what was at lba and behind it is gone, as on tape
 	WriteEnvelope(lba int64, p []byte) error // likewise a block that the drive compressed or encrypted: At shows it

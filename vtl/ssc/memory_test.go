@@ -16,7 +16,8 @@ type memoryTape struct {
 	meta     Meta
 	others   []*memoryTape // partitions besides this one, which is the first
 
-	synced   int // how many objects are durable
+	aheads   []int64 // where ReadAhead was asked for
+	synced   int     // how many objects are durable
 	bad      map[int64]bool
 	hidden   bool  // no filemark can be found
 	damage   error // hides the rest of the tape
@@ -146,6 +147,8 @@ func (m *memoryTape) FilemarkAddress(n int64) (int64, bool) {
 	}
 	return 0, false
 }
+
+func (m *memoryTape) ReadAhead(lba int64) { m.aheads = append(m.aheads, lba) }
 
 func (m *memoryTape) UsedBytes() int64 {
 	used := int64(0)

@@ -413,6 +413,7 @@ type blackHole struct {
 func (b *blackHole) Partition(int) Partition  { return b }
 func (b *blackHole) Objects() int64           { return 1 << 40 }
 func (b *blackHole) UsedBytes() int64         { return 0 }
+func (b *blackHole) ReadAhead(int64)          {}
 func (b *blackHole) At(int64) (Object, error) { return Object{Length: 1 << 16}, nil }
 func (b *blackHole) WriteBlock(_ int64, p []byte) error {
 	b.seen = &p[0]

@@ -50,6 +50,7 @@ type Server struct {
 
 	position    int64 // logical object number
 	unsynced    bool  // written, but perhaps not yet durable
+	reading     bool  // the last command read a block
 	attentions  spc.AttentionQueues
 	prevent     bool
 	blockLength int // of fixed block transfers; 0: variable only
@@ -108,10 +109,21 @@ func (s *Server) exec(ctx context.Context, n spc.Nexus, cmd *scsi.Command) error
 	defer s.mu.Unlock()
 	cmd.Transferred = 0
 	s.call = spc.Call{CDB: cmd.CDB, Cmd: cmd, Nexus: n}
+	s.reading = false
 	err := s.dispatch(ctx, &s.call)
 	s.account(&s.call, err)
 	s.call = spc.Call{}
 	return spc.FinishAs(s.modes.DescriptorSense(), cmd.CDB, err)
+}
+
+// ReadAhead is for the time between a host's commands: a drive that reads goes on as far as its buffer takes
+// it, here a block.
+func (s *Server) ReadAhead() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reading && s.loaded {
+		s.tape.ReadAhead(s.position)
+	}
 }
 
 // dispatch checks the operation code, unit attentions and reservations, the CDB and readiness, in this

@@ -16,6 +16,7 @@ func (s *Server) didWrite(host, medium int) {
 }
 
 func (s *Server) didRead(host, medium int) {
+	s.reading = true
 	s.traffic.HostReadBytes += int64(host)
 	s.traffic.MediumReadBytes += int64(medium)
 }

@@ -77,6 +77,10 @@ func (d *Device) Counters() Counters {
 	return c
 }
 
+// readAhead is what a device server may have: something to do while a host makes its next command out of the last
+// answer.
+type readAhead interface{ ReadAhead() }
+
 // Serve answers commands with t until ctx is done; a command that has begun is answered. The error is
 // that of the shared memory: the device cannot be served any more.
 func (d *Device) Serve(ctx context.Context, t scsi.Transport) error {
@@ -111,6 +115,9 @@ func (d *Device) drain(t scsi.Transport) error {
 		d.carryOut(t, q)
 		if err := d.events.kick(); err != nil {
 			return err
+		}
+		if a, ok := t.(readAhead); ok && d.ring.empty() {
+			a.ReadAhead()
 		}
 	}
 }

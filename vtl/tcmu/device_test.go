@@ -138,6 +138,38 @@ func TestDeviceTurns(t *testing.T) {
 	}
 }
 
+type aheadTransport struct {
+	transport
+	ahead func()
+}
+
+func (a aheadTransport) ReadAhead() { a.ahead() }
+
+// Between commands a device server may read ahead: after the answer, and only while none waits.
+func TestDeviceReadsAhead(t *testing.T) {
+	d, m, kernel := fakeDevice(t)
+	m.command(1, make([]byte, 6))
+	m.command(2, make([]byte, 6))
+	did, ahead := 0, make(chan int, 3)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- d.Serve(ctx, aheadTransport{func(*scsi.Command) error { did++; return nil }, func() { ahead <- did }})
+	}()
+	for range 2 {
+		if _, err := kernel.Read(make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := <-ahead; n != 2 {
+		t.Errorf("read ahead after %d commands; want 2", n)
+	}
+	cancel()
+	if err := <-ended; err != nil || len(ahead) > 0 {
+		t.Errorf("Serve = %v, read ahead %d times more", err, len(ahead))
+	}
+}
+
 // Two ways at once is refused; what is no error of SCSI aborts the command and is reported.
 func TestDeviceFails(t *testing.T) {
 	d, m, kernel := fakeDevice(t)

@@ -86,11 +86,10 @@ type request struct {
 // passed over.
 func (r *ring) next() (*request, error) {
 	for range len(r.entries) / entryHeader { // once round: a head that no entry leads to is never met
-		tail := atomic.LoadUint32(r.word(ringTail))
-		if tail == atomic.LoadUint32(r.word(ringHead)) {
+		if r.empty() {
 			return nil, nil
 		}
-		entry, operation, err := r.entry(tail)
+		entry, operation, err := r.entry(atomic.LoadUint32(r.word(ringTail)))
 		if err != nil {
 			return nil, err
 		}
@@ -224,4 +223,9 @@ func (r *ring) answer(q *request, status byte, sense []byte, readLength int) {
 func (r *ring) advance(length int) {
 	tail := r.word(ringTail)
 	atomic.StoreUint32(tail, (*tail+uint32(length))%uint32(len(r.entries)))
+}
+
+// empty says whether all commands were answered.
+func (r *ring) empty() bool {
+	return atomic.LoadUint32(r.word(ringTail)) == atomic.LoadUint32(r.word(ringHead))
 }

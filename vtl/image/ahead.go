@@ -1,0 +1,41 @@
+package image
+
+// ahead is a block that was read, and verified, before somebody asked for it.
+type ahead struct {
+	place // of the block; known: data has it
+	data  []byte
+}
+
+func (a *ahead) holds(lba int64) bool { return a.known && a.lba == lba }
+
+// take gives what ReadBlock does, 0 when it does not hold the block.
+func (a *ahead) take(lba int64, buf []byte) int {
+	if !a.holds(lba) {
+		return 0
+	}
+	copy(buf, a.data)
+	return len(a.data)
+}
+
+func (a *ahead) forget() { a.known = false }
+
+// ReadAhead reads the block at address lba, if there is one, so that the next ReadBlock of it need not. What is
+// wrong with it ReadBlock will say.
+func (t *Tape) ReadAhead(lba int64) {
+	if t.ahead.holds(lba) {
+		return
+	}
+	t.ahead.forget()
+	p, err := t.locate(lba)
+	if err != nil || length(p.word) == 0 {
+		return
+	}
+	t.cursor = p
+	if n := length(p.word); cap(t.ahead.data) < n {
+		t.ahead.data = make([]byte, n)
+	}
+	t.ahead.data = t.ahead.data[:length(p.word)]
+	if _, err := t.readBlock(lba, t.ahead.data); err == nil {
+		t.ahead.place = p
+	}
+}
