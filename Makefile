@@ -44,9 +44,12 @@ fuzz:
 bench: build
 	$(GO) run ./bench ./calypso
 
-# The kernel level, as root in a virtual machine of its own (QEMU); the second measures against its peers.
+# The kernel level, as root in virtual machines of its own (QEMU): tapes, then storage. e2e-bench measures against peers.
+STORAGE = ^Test(Pool|Vdev|Dataset|Snapshot|ManySnapshots|Storage|Send|Repo)
+
 e2e:
-	lab/e2e.sh -test.skip ^TestBench
+	lab/e2e.sh -test.skip '^TestBench|$(STORAGE)'
+	lab/e2e.sh -test.run '$(STORAGE)'
 
 e2e-bench:
 	lab/e2e.sh -test.run ^TestBench -test.timeout 10m
