@@ -1,0 +1,223 @@
+package disk
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"calypso/sys/proc"
+)
+
+// mounted finds what is mounted from a block device, or below a mount point. Of ZFS the children of the same
+// pool do not count: zfs(8) unmounts them with their parent.
+func (u *use) mounted() []Holder {
+	var list []Holder
+	for _, m := range u.mounts {
+		if len(u.blocks) > 0 {
+			if name, ok := u.mountedFrom(m); ok {
+				list = append(list, Holder{Kind: KindMount, Name: m.point, Node: u.part(name)})
+			}
+			continue
+		}
+		below := u.point != nil && m.point != u.point.point && strings.HasPrefix(m.point, strings.TrimSuffix(u.point.point, "/")+"/")
+		if below && (u.point.pool() == "" || m.pool() != u.point.pool()) {
+			list = append(list, Holder{Kind: KindMount, Name: m.point})
+		}
+	}
+	return list
+}
+
+// mountedFrom says which of the devices a mount is from: by number, or by source for file systems with a number
+// of their own (btrfs).
+func (u *use) mountedFrom(m mount) (string, bool) {
+	for _, name := range u.blocks {
+		if text(u.class(name, "dev")) == m.device {
+			return name, true
+		}
+	}
+	if !strings.HasPrefix(m.source, "/") {
+		return "", false
+	}
+	name, err := u.blockName(m.source)
+	return name, err == nil && slices.Contains(u.blocks, name)
+}
+
+// swap reads /proc/swaps: a header, then lines that begin with the file.
+func (u *use) swap() []Holder {
+	file, err := os.Open(filepath.Join(u.Proc, "swaps"))
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	var list []Holder
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 || !strings.HasPrefix(fields[0], "/") {
+			continue
+		}
+		if node, used := u.isUsed(unescape(fields[0])); used {
+			list = append(list, Holder{Kind: KindSwap, Name: unescape(fields[0]), Node: node})
+		}
+	}
+	return list
+}
+
+// loops finds the loop devices that have it, or a file on it, behind them.
+func (u *use) loops() []Holder {
+	files, _ := filepath.Glob(filepath.Join(u.Sys, "class/block/loop*/loop/backing_file"))
+	var list []Holder
+	for _, f := range files {
+		if node, used := u.isUsed(text(f)); used {
+			list = append(list, Holder{Kind: KindLoop, Name: u.node(filepath.Base(filepath.Dir(filepath.Dir(f)))), Node: node})
+		}
+	}
+	return list
+}
+
+// targets finds the backstores of LIO and the devices of SCST. Both keep the path that they were given.
+func (u *use) targets() []Holder {
+	var list []Holder
+	files, _ := filepath.Glob(filepath.Join(u.Sys, "kernel/config/target/core/*/*/udev_path"))
+	for _, f := range files {
+		if node, used := u.isUsed(text(f)); used {
+			dir := filepath.Dir(f)
+			list = append(list, Holder{Kind: KindTarget, Name: "LIO " + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir), Node: node})
+		}
+	}
+	files, _ = filepath.Glob(filepath.Join(u.Sys, "kernel/scst_tgt/devices/*/filename"))
+	for _, f := range files {
+		first, _, _ := strings.Cut(text(f), "\n") // the second line marks what was not set by default
+		if node, used := u.isUsed(first); used {
+			list = append(list, Holder{Kind: KindTarget, Name: "SCST " + filepath.Base(filepath.Dir(f)), Node: node})
+		}
+	}
+	return list
+}
+
+// processes finds who has the device, the file, or anything on the file system open. udev looks at each device
+// that changes and is gone at once: it holds nothing.
+func (u *use) processes() []Holder {
+	var openers []proc.Opener
+	switch {
+	case u.point != nil:
+		openers = proc.Users(u.Proc, u.fs)
+	case len(u.blocks) > 0:
+		var nodes []string
+		for _, name := range u.blocks {
+			nodes = append(nodes, u.node(name))
+		}
+		openers = proc.Openers(u.Proc, nodes...)
+	default:
+		openers = proc.Openers(u.Proc, u.path)
+	}
+	var list []Holder
+	for _, o := range openers {
+		if !strings.Contains(o.Command, "udev-worker") && !strings.Contains(o.Command, "systemd-udevd") {
+			list = append(list, Holder{Kind: KindProcess, PID: o.PID, Command: o.Command})
+		}
+	}
+	return list
+}
+
+// namespaces finds other mount namespaces that have the file system mounted: it stays busy in them when it is
+// unmounted here. One process stands for each.
+func (u *use) namespaces() []Holder {
+	if u.point == nil && len(u.blocks) == 0 {
+		return nil
+	}
+	seen := map[string]bool{namespace(u.Proc, "self"): true, "": true}
+	var list []Holder
+	for _, o := range proc.All(u.Proc) {
+		dir := strconv.Itoa(o.PID)
+		if ns := namespace(u.Proc, dir); !seen[ns] {
+			seen[ns] = true
+			if mounts, err := readMounts(filepath.Join(u.Proc, dir, "mountinfo")); err == nil && slices.ContainsFunc(mounts, u.sameFileSystem) {
+				list = append(list, Holder{Kind: KindNamespace, PID: o.PID, Command: o.Command})
+			}
+		}
+	}
+	return list
+}
+
+func namespace(procfs, pid string) string {
+	link, _ := os.Readlink(filepath.Join(procfs, pid, "ns/mnt"))
+	return link
+}
+
+func (u *use) sameFileSystem(m mount) bool {
+	if u.point != nil {
+		return m.device == u.point.device
+	}
+	_, ok := u.mountedFrom(m)
+	return ok
+}
+
+// pools finds the imported pools that have the device or file as a member. What the label says counts only when
+// the kernel has that pool now, by GUID.
+func (u *use) pools(ctx context.Context) ([]Holder, error) {
+	if u.point != nil || len(u.blocks) == 0 && !isRegular(u.path) {
+		return nil, nil
+	}
+	if len(u.blocks) > 0 && !u.isClaimed() {
+		return nil, nil
+	}
+	signatures, err := u.Signatures(ctx, u.path)
+	if err != nil {
+		return nil, err
+	}
+	imported := u.importedPools()
+	var list []Holder
+	for _, s := range signatures {
+		if name, ok := imported[s.UUID]; ok && s.Type == "zfs_member" {
+			node := s.Node
+			if node == u.path {
+				node = ""
+			}
+			list = append(list, Holder{Kind: KindPool, Name: cmp.Or(name, s.Label), Node: node})
+		}
+	}
+	return list, nil
+}
+
+// importedPools gives the names of the pools that the kernel has, by GUID.
+func (h Host) importedPools() map[string]string {
+	files, _ := filepath.Glob(filepath.Join(h.Proc, "spl/kstat/zfs/*/guid"))
+	pools := map[string]string{}
+	for _, f := range files {
+		pools[text(f)] = filepath.Base(filepath.Dir(f))
+	}
+	return pools
+}
+
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// claimed is the answer when nothing else explains why the kernel would not give the device away.
+func (u *use) claimed() []Holder {
+	if len(u.blocks) == 0 || !u.isClaimed() {
+		return nil
+	}
+	return []Holder{{Kind: KindKernel}}
+}
+
+// isClaimed asks the kernel: of a block device, O_EXCL without O_CREAT fails while a file system, a pool, an
+// array, swap or a target holds it or one of its partitions (open(2)).
+func (u *use) isClaimed() bool {
+	fd, err := unix.Open(u.node(u.blocks[0]), unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return errors.Is(err, unix.EBUSY)
+	}
+	_ = unix.Close(fd)
+	return false
+}

@@ -1,0 +1,71 @@
+package disk
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// mount is one line of /proc/PID/mountinfo (proc_pid_mountinfo(5)).
+type mount struct {
+	device string // "8:1"; of its own for ZFS, btrfs, NFS
+	point  string
+	fstype string
+	source string // "/dev/sda1", a dataset, "tmpfs"
+}
+
+// pool is the ZFS pool of a mounted dataset.
+func (m mount) pool() string {
+	if m.fstype != "zfs" {
+		return ""
+	}
+	name, _, _ := strings.Cut(m.source, "/")
+	return name
+}
+
+func readMounts(path string) ([]mount, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return parseMounts(file)
+}
+
+// parseMounts reads mountinfo: "36 35 98:0 /root /mnt rw,noatime shared:1 - ext3 /dev/root rw". The number of
+// optional fields before the dash varies. Lines of another form are passed over.
+func parseMounts(r io.Reader) ([]mount, error) {
+	var list []mount
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20) // overlayfs has long options
+	for lines.Scan() {
+		head, tail, ok := strings.Cut(lines.Text(), " - ")
+		fields, more := strings.Fields(head), strings.Fields(tail)
+		if !ok || len(fields) < 6 || len(more) < 2 {
+			continue
+		}
+		list = append(list, mount{device: fields[2], point: unescape(fields[4]), fstype: more[0], source: unescape(more[1])})
+	}
+	return list, lines.Err()
+}
+
+// unescape turns the kernel's \040 into what it stands for: blanks, tabs, newlines and backslashes in names.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
