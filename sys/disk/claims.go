@@ -16,23 +16,28 @@ import (
 	"calypso/sys/proc"
 )
 
-// mounted finds what is mounted from a block device, or below a mount point. Of ZFS the children of the same
-// pool do not count: zfs(8) unmounts them with their parent.
+// mounted finds what is mounted from the block devices, or below the mount points. Of ZFS the children of the
+// same pool do not count: zfs(8) unmounts them with their parent.
 func (u *use) mounted() []Holder {
 	var list []Holder
 	for _, m := range u.mounts {
-		if len(u.blocks) > 0 {
-			if name, ok := u.mountedFrom(m); ok {
-				list = append(list, Holder{Kind: KindMount, Name: m.point, Node: u.part(name)})
-			}
-			continue
-		}
-		below := u.point != nil && m.point != u.point.point && strings.HasPrefix(m.point, strings.TrimSuffix(u.point.point, "/")+"/")
-		if below && (u.point.pool() == "" || m.pool() != u.point.pool()) {
+		if name, ok := u.mountedFrom(m); ok {
+			list = append(list, Holder{Kind: KindMount, Name: m.point, Node: u.part(name)})
+		} else if u.isBelow(m) {
 			list = append(list, Holder{Kind: KindMount, Name: m.point})
 		}
 	}
 	return list
+}
+
+func (u *use) isBelow(m mount) bool {
+	for _, p := range u.points {
+		below := m.point != p.point && strings.HasPrefix(m.point, strings.TrimSuffix(p.point, "/")+"/")
+		if below && (p.pool() == "" || m.pool() != p.pool()) {
+			return true
+		}
+	}
+	return false
 }
 
 // mountedFrom says which of the devices a mount is from: by number, or by source for file systems with a number
@@ -106,19 +111,14 @@ func (u *use) targets() []Holder {
 // processes finds who has the device, the file, or anything on the file system open. udev looks at each device
 // that changes and is gone at once: it holds nothing.
 func (u *use) processes() []Holder {
-	var openers []proc.Opener
-	switch {
-	case u.point != nil:
-		openers = proc.Users(u.Proc, u.fs)
-	case len(u.blocks) > 0:
-		var nodes []string
-		for _, name := range u.blocks {
-			nodes = append(nodes, u.node(name))
-		}
-		openers = proc.Openers(u.Proc, nodes...)
-	default:
-		openers = proc.Openers(u.Proc, u.path)
+	var nodes []string
+	for _, name := range u.blocks {
+		nodes = append(nodes, u.node(name))
 	}
+	if u.file != "" {
+		nodes = append(nodes, u.file)
+	}
+	openers := proc.Users(u.Proc, u.points, nodes...)
 	var list []Holder
 	for _, o := range openers {
 		if !strings.Contains(o.Command, "udev-worker") && !strings.Contains(o.Command, "systemd-udevd") {
@@ -131,7 +131,7 @@ func (u *use) processes() []Holder {
 // namespaces finds other mount namespaces that have the file system mounted: it stays busy in them when it is
 // unmounted here. One process stands for each.
 func (u *use) namespaces() []Holder {
-	if u.point == nil && len(u.blocks) == 0 {
+	if len(u.points) == 0 && len(u.blocks) == 0 {
 		return nil
 	}
 	seen := map[string]bool{namespace(u.Proc, "self"): true, "": true}
@@ -154,8 +154,10 @@ func namespace(procfs, pid string) string {
 }
 
 func (u *use) sameFileSystem(m mount) bool {
-	if u.point != nil {
-		return m.device == u.point.device
+	for _, p := range u.points {
+		if m.device == p.device {
+			return true
+		}
 	}
 	_, ok := u.mountedFrom(m)
 	return ok
@@ -164,13 +166,14 @@ func (u *use) sameFileSystem(m mount) bool {
 // pools finds the imported pools that have the device or file as a member. What the label says counts only when
 // the kernel has that pool now, by GUID.
 func (u *use) pools(ctx context.Context) ([]Holder, error) {
-	if u.point != nil || len(u.blocks) == 0 && !isRegular(u.path) {
+	subject := u.file
+	if len(u.blocks) > 0 {
+		subject = u.node(u.blocks[0])
+	}
+	if u.many || subject == "" || u.file != "" && !isRegular(u.file) || u.file == "" && !u.isClaimed() {
 		return nil, nil
 	}
-	if len(u.blocks) > 0 && !u.isClaimed() {
-		return nil, nil
-	}
-	signatures, err := u.Signatures(ctx, u.path)
+	signatures, err := u.Signatures(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +182,7 @@ func (u *use) pools(ctx context.Context) ([]Holder, error) {
 	for _, s := range signatures {
 		if name, ok := imported[s.UUID]; ok && s.Type == "zfs_member" {
 			node := s.Node
-			if node == u.path {
+			if node == subject {
 				node = ""
 			}
 			list = append(list, Holder{Kind: KindPool, Name: cmp.Or(name, s.Label), Node: node})
@@ -205,7 +208,7 @@ func isRegular(path string) bool {
 
 // claimed is the answer when nothing else explains why the kernel would not give the device away.
 func (u *use) claimed() []Holder {
-	if len(u.blocks) == 0 || !u.isClaimed() {
+	if u.many || len(u.blocks) == 0 || !u.isClaimed() {
 		return nil
 	}
 	return []Holder{{Kind: KindKernel}}

@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,10 +73,88 @@ func Describe(list []Holder) string {
 //
 // On a suspended pool this can hang: ask the pool's state first.
 func (h Host) Holders(ctx context.Context, path string) ([]Holder, error) {
-	u, err := h.use(path)
+	u, err := h.newUse()
 	if err != nil {
+		return nil, fmt.Errorf("who uses %s: %w", path, err)
+	}
+	if err := u.ask(path); err != nil {
 		return nil, err
 	}
+	return u.holders(ctx)
+}
+
+// PoolHolders lists who uses the mounted datasets and the volumes of an imported pool: what stands in the way of
+// its export. Its processes are looked through once, however many datasets it has.
+func (h Host) PoolHolders(ctx context.Context, pool string) ([]Holder, error) {
+	u, err := h.newUse()
+	if err != nil {
+		return nil, fmt.Errorf("who uses pool %s: %w", pool, err)
+	}
+	u.many = true
+	for _, m := range u.mounts {
+		if m.pool() == pool {
+			u.askMount(m)
+		}
+	}
+	err = filepath.WalkDir(filepath.Join(h.Dev, "zvol", pool), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			if name, err := h.blockName(path); err == nil {
+				u.stack(name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("who uses pool %s: %w", pool, err)
+	}
+	return u.holders(ctx)
+}
+
+// use is one question of who uses something.
+type use struct {
+	Host
+	file   string           // of a plain file, without links
+	blocks []string         // kernel's names: of block devices, their partitions, and what is stacked on these
+	layers []Holder         // what is stacked
+	points map[uint64]mount // mount points, by st_dev
+	mounts []mount          // all of this namespace
+	many   bool             // more than one thing is asked about: each holder says which it holds
+}
+
+func (h Host) newUse() (*use, error) {
+	mounts, err := readMounts(filepath.Join(h.Proc, "self/mountinfo"))
+	return &use{Host: h, mounts: mounts, points: map[uint64]mount{}}, err
+}
+
+// ask adds what path leads to.
+func (u *use) ask(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return errcode.New(errcode.DeviceNotFound, path, "not there: %w", err)
+	}
+	if name, err := u.blockName(path); err == nil {
+		u.stack(name)
+		return nil
+	}
+	for i := len(u.mounts) - 1; i >= 0; i-- { // the last one mounted there is the one that is seen
+		if u.mounts[i].point == real {
+			u.askMount(u.mounts[i])
+			return nil
+		}
+	}
+	u.file = real
+	return nil
+}
+
+func (u *use) askMount(m mount) {
+	var st unix.Stat_t
+	if unix.Stat(m.point, &st) == nil {
+		u.points[uint64(st.Dev)] = m
+	}
+}
+
+// holders takes all the looks.
+func (u *use) holders(ctx context.Context) ([]Holder, error) {
 	looks := []func() []Holder{u.stacked, u.mounted, u.swap, u.loops, u.targets, u.processes, u.namespaces}
 	var list []Holder
 	for _, look := range looks {
@@ -93,42 +172,6 @@ func (h Host) Holders(ctx context.Context, path string) ([]Holder, error) {
 		list = u.claimed()
 	}
 	return list, nil
-}
-
-// use is one question of who uses something.
-type use struct {
-	Host
-	path   string   // without links
-	blocks []string // kernel's names: of the block device, its partitions, and what is stacked on these
-	layers []Holder // what is stacked
-	point  *mount   // of a mount point
-	fs     uint64   // st_dev of a mount point
-	mounts []mount
-}
-
-func (h Host) use(path string) (*use, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return nil, errcode.New(errcode.DeviceNotFound, path, "not there: %w", err)
-	}
-	u := &use{Host: h, path: real}
-	if u.mounts, err = readMounts(filepath.Join(h.Proc, "self/mountinfo")); err != nil {
-		return nil, fmt.Errorf("who uses %s: %w", path, err)
-	}
-	if name, err := h.blockName(path); err == nil {
-		u.stack(name)
-		return u, nil
-	}
-	var st unix.Stat_t
-	if err := unix.Stat(real, &st); err != nil {
-		return nil, fmt.Errorf("who uses %s: %w", path, err)
-	}
-	for i := range u.mounts { // the last one mounted there is the one that is seen
-		if u.mounts[i].point == real {
-			u.point, u.fs = &u.mounts[i], uint64(st.Dev)
-		}
-	}
-	return u, nil
 }
 
 // stack collects a block device, its partitions and all that the kernel has put on top of these.
@@ -172,7 +215,7 @@ func (h Host) node(name string) string {
 
 // part is the node of a block device when that is not the one that was asked about.
 func (u *use) part(name string) string {
-	if name == u.blocks[0] {
+	if name == u.blocks[0] && !u.many {
 		return ""
 	}
 	return u.node(name)
@@ -186,24 +229,25 @@ func (u *use) isUsed(name string) (node string, used bool) {
 	if name == "" {
 		return "", false
 	}
-	if len(u.blocks) > 0 {
-		block, err := u.blockName(name)
-		if err != nil || !slices.Contains(u.blocks, block) {
+	if block, err := u.blockName(name); err == nil {
+		if !slices.Contains(u.blocks, block) {
 			return "", false
 		}
 		return u.part(block), true
 	}
-	real := resolve(name)
-	if u.point != nil && strings.HasPrefix(real, strings.TrimSuffix(u.point.point, "/")+"/") {
-		return name, u.onFileSystem(real)
-	}
-	return "", real == u.path
+	return u.isFile(name)
 }
 
-// onFileSystem says whether a file below the mount point is on that file system and not on one mounted below.
-func (u *use) onFileSystem(file string) bool {
+func (u *use) isFile(name string) (node string, used bool) {
+	if u.file != "" {
+		return "", resolve(name) == u.file
+	}
 	var st unix.Stat_t
-	return unix.Stat(file, &st) == nil && uint64(st.Dev) == u.fs
+	if len(u.points) == 0 || unix.Stat(name, &st) != nil {
+		return "", false
+	}
+	_, used = u.points[uint64(st.Dev)]
+	return name, used
 }
 
 func unique(list []Holder) []Holder {

@@ -28,13 +28,7 @@ func (o Opener) String() string {
 // where procfs is mounted ("/proc"), lets this user see: without privileges those are his own. A node is
 // known by its device number, whatever path it was opened by.
 func Openers(proc string, nodes ...string) []Opener {
-	wanted := map[uint64]bool{}
-	for _, path := range nodes {
-		var st unix.Stat_t
-		if unix.Stat(path, &st) == nil {
-			wanted[deviceOf(&st)] = true
-		}
-	}
+	wanted := wantedNodes(nodes)
 	entries, _ := os.ReadDir(proc)
 	var list []Opener
 	for _, e := range entries {
@@ -44,6 +38,17 @@ func Openers(proc string, nodes ...string) []Opener {
 		}
 	}
 	return list
+}
+
+func wantedNodes(nodes []string) map[uint64]bool {
+	wanted := map[uint64]bool{}
+	for _, path := range nodes {
+		var st unix.Stat_t
+		if unix.Stat(path, &st) == nil {
+			wanted[deviceOf(&st)] = true
+		}
+	}
+	return wanted
 }
 
 // deviceOf tells files apart: devices by their number, others by where they are.

@@ -2,43 +2,26 @@ package health
 
 import (
 	"fmt"
-	"slices"
 
+	"calypso/sys/verdict"
 	"calypso/tape/scsi"
 )
 
-// Level is how good or bad a figure or the whole is.
-type Level int
-
-// The levels. Info is a figure without a threshold; a verdict is never Info. Unknown is a figure that
-// the drive does not give, and a verdict that no figure supports.
-const (
-	Info Level = iota
-	Unknown
-	OK
-	Warning
-	Critical
+// The words of every verdict of calypso.
+type (
+	Level    = verdict.Level
+	Evidence = verdict.Evidence
+	Verdict  = verdict.Verdict
 )
 
-var levelNames = [...]string{"info", "unknown", "ok", "warning", "critical"}
-
-func (l Level) String() string { return levelNames[l] }
-
-// Evidence is one figure of a verdict.
-type Evidence struct {
-	Level     Level
-	What      string
-	Value     string // "" not known
-	Source    string // the log page and parameter, or the attribute
-	Threshold string // "" none
-	Advice    string // what to do; "" nothing
-}
-
-// Verdict is a judgement with all figures that led to it, the worst first.
-type Verdict struct {
-	Level    Level
-	Evidence []Evidence
-}
+// The levels.
+const (
+	Info     = verdict.Info
+	Unknown  = verdict.Unknown
+	OK       = verdict.OK
+	Warning  = verdict.Warning
+	Critical = verdict.Critical
+)
 
 // Report is what Assess finds.
 type Report struct{ Drive, Cartridge, Cleaning Verdict }
@@ -58,15 +41,7 @@ type evidence []Evidence
 
 func (e *evidence) add(line Evidence) { *e = append(*e, line) }
 
-// verdict is as bad as the worst figure.
-func (e evidence) verdict() Verdict {
-	v := Verdict{Level: Unknown, Evidence: e}
-	for _, line := range e {
-		v.Level = max(v.Level, line.Level)
-	}
-	slices.SortStableFunc(v.Evidence, func(a, b Evidence) int { return int(b.Level - a.Level) })
-	return v
-}
+func (e evidence) verdict() Verdict { return verdict.Of(e) }
 
 // limits are from where on a figure is a warning and critical; 0 is never.
 type limits struct{ warning, critical uint64 }
