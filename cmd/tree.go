@@ -8,6 +8,7 @@ func root() *command {
 		Description: rootDescription,
 		Commands: []*command{
 			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
+			datasetGroup(), snapshotGroup(),
 			auditGroup(),
 			configGroup(),
 			taskGroup(),

@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"context"
+	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,14 +139,42 @@ func (s Store) Before(ctx context.Context, name string, properties []string) ([]
 	return changes, nil
 }
 
-// Shrinks says whether a setting makes a volume smaller, which cuts its end off.
-func Shrinks(before []Change, property string, size int64) bool {
-	i := slices.IndexFunc(before, func(c Change) bool { return c.Property == property })
-	if property != "volsize" || i < 0 {
-		return false
+// Shrinks says whether settings make a volume smaller, which cuts its end off.
+func Shrinks(before []Change, settings []string) (bool, error) {
+	for _, setting := range settings {
+		text, ok := strings.CutPrefix(setting, "volsize=")
+		if !ok {
+			continue
+		}
+		size, err := parseSize(text)
+		if err != nil {
+			return false, err
+		}
+		i := slices.IndexFunc(before, func(c Change) bool { return c.Property == "volsize" })
+		if i < 0 {
+			continue
+		}
+		if old, err := number(before[i].Old.Value); err == nil && old != nil && size < float64(*old) {
+			return true, nil
+		}
 	}
-	old, err := number(before[i].Old.Value)
-	return err == nil && old != nil && size < *old
+	return false, nil
+}
+
+// sizeText is a size as zfs takes it: 16M, 1.5g, 1TiB and 1TB are all powers of 1024 (zfs_nicestrtonum).
+var sizeText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)([KMGTPEZkmgtpez]?)(?:i?[bB])?$`)
+
+// parseSize reads a size as zfs does. What it cannot read is refused: it might make a volume smaller.
+func parseSize(text string) (float64, error) {
+	m := sizeText.FindStringSubmatch(text)
+	if m == nil {
+		return 0, errcode.New(errcode.PropertyInvalid, "", "volsize: %q is not a size such as 16G; nothing was touched", text)
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0, errcode.New(errcode.PropertyInvalid, "", "volsize: %q is out of range", text)
+	}
+	return n * math.Pow(1024, float64(strings.Index("KMGTPEZ", strings.ToUpper(m[2]))+1)*float64(min(1, len(m[2])))), nil
 }
 
 // Set sets properties, all in one step as far as zfs does that, and takes others back to what they inherit.

@@ -29,10 +29,10 @@ type Dataset struct {
 
 // The types of datasets, as `zfs list -t` has them.
 const (
-	Filesystem = "filesystem"
-	Volume     = "volume"
+	Filesystem   = "filesystem"
+	Volume       = "volume"
 	SnapshotType = "snapshot"
-	Bookmark   = "bookmark"
+	Bookmark     = "bookmark"
 )
 
 // Types are all that List knows.

@@ -20,6 +20,15 @@ type Rollback struct {
 	cloneSeed []string
 }
 
+// AllClones is all that goes with the clones, in order.
+func (r Rollback) AllClones() []string {
+	var all []string
+	for _, c := range r.Clones {
+		all = append(all, c.Destroy...)
+	}
+	return all
+}
+
 // PlanRollback tells what rolling back to a snapshot would take away. What is below the dataset stays as it is.
 func (s Store) PlanRollback(ctx context.Context, snapshot string) (Rollback, error) {
 	r := Rollback{Snapshot: snapshot}

@@ -13,18 +13,22 @@ import (
 // Snapshots gives snapshots in the order of their datasets and of their making: those of a dataset, with
 // recursive of all below it too, one by its own name, or all when name is "".
 func (s Store) Snapshots(ctx context.Context, name string, recursive bool, each func(Snapshot)) error {
-	args := []string{"list", "-Hp", "-t", SnapshotType, "-o", strings.Join(snapshotColumns, ",")}
-	switch {
-	case name == "":
-	case check(name) != nil:
-		return check(name)
-	case strings.Contains(name, "@"):
-		args = append(args, name)
-	case recursive:
-		args = append(args, "-r", name)
-	default:
-		args = append(args, "-d", "1", name)
+	args := []string{"list", "-Hp", "-t", SnapshotType}
+	columns := []string{"-o", strings.Join(snapshotColumns, ",")}
+	if name != "" {
+		if err := check(name); err != nil {
+			return err
+		}
+		columns = append(columns, name)
 	}
+	switch {
+	case name == "" || strings.Contains(name, "@"):
+	case recursive:
+		args = append(args, "-r")
+	default:
+		args = append(args, "-d", "1")
+	}
+	args = append(args, columns...)
 	return s.read(ctx, name, decodeSnapshots(each), args...)
 }
 
@@ -52,22 +56,20 @@ func (s Store) Snap(ctx context.Context, names []string, recursive, dryRun bool)
 	return err
 }
 
+// snappable tells first what zfs tells with its usage, and what its dry run would.
 func (s Store) snappable(ctx context.Context, of, name string) error {
-	if there, err := s.exists(ctx, of); err != nil || !there {
-		return cmpErr(err, errcode.New(errcode.DatasetNotFound, of, "dataset does not exist"))
+	there, err := s.exists(ctx, of)
+	if err == nil && !there {
+		err = errcode.New(errcode.DatasetNotFound, of, "dataset does not exist")
 	}
-	there, err := s.exists(ctx, name)
+	if err != nil {
+		return err
+	}
+	there, err = s.exists(ctx, name)
 	if err == nil && there {
 		err = errcode.New(errcode.DatasetExists, name, "a snapshot of this name exists already")
 	}
 	return err
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // CheckSpec refuses what names no snapshots: "tank/a@x", "tank/a@x%y", "tank/a@%y", "tank/a@x,y".

@@ -80,13 +80,14 @@ func (s Store) Suspended() ([]string, error) {
 // List gives the datasets of some types, in the order of their names: name itself or with all that is below it,
 // or everything when name is "".
 func (s Store) List(ctx context.Context, name string, recursive bool, types []string, each func(Dataset)) error {
-	args := []string{"list", "-Hp", "-t", strings.Join(types, ","), "-o", strings.Join(datasetColumns, ",")}
+	args := []string{"list", "-Hp", "-t", strings.Join(types, ",")}
+	if recursive && name != "" {
+		args = append(args, "-r")
+	}
+	args = append(args, "-o", strings.Join(datasetColumns, ","))
 	if name != "" {
 		if err := zfs.CheckDataset(name); err != nil {
 			return err
-		}
-		if recursive {
-			args = append(args, "-r")
 		}
 		args = append(args, name)
 	}
