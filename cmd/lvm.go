@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"calypso/sys/errcode"
 	"calypso/sys/lvm"
@@ -118,7 +120,7 @@ func (p *page) lvm(doc lvmListDoc) {
 		if in == nil {
 			in = v.Origin
 		}
-		t.row(v.Group+"/"+v.Name, bytesText(v.SizeBytes), joined(v.Layout), in, percentCell(v.DataPercent), percentCell(v.MetadataPercent), v.health())
+		t.row(v.Group+"/"+v.Name, bytesText(v.SizeBytes), strings.Join(v.Layout, ", "), in, percentCell(v.DataPercent), percentCell(v.MetadataPercent), v.health())
 	}
 	p.part(t)
 	if doc.Complaint != nil {
@@ -143,4 +145,12 @@ func (v logicalVolumeDoc) health() string {
 		return "not active"
 	}
 	return "ok"
+}
+
+// percentCell is a share for a table, nil for none.
+func percentCell(p *float64) string {
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", *p)
 }
