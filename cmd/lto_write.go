@@ -129,12 +129,17 @@ func (inv *invocation) sayProblems(list []pax.Problem) {
 	}
 }
 
-func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
+func runLTOWrite(ctx context.Context, inv *invocation) error {
 	src, err := inv.source()
 	if err != nil {
 		return err
 	}
-	k, err := inv.writeKey(ctx, src)
+	return inv.writeToTape(ctx, src, src.Kind == archive.KindStream || inv.str("files-from") == "-", inv.size("size"))
+}
+
+// writeToTape appends one archive; stdin says that it comes from standard input, total is its expected size or 0.
+func (inv *invocation) writeToTape(ctx context.Context, src archive.Source, stdin bool, total int64) (err error) {
+	k, err := inv.writeKey(ctx, stdin)
 	if err != nil {
 		return err
 	}
@@ -150,7 +155,7 @@ func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
 	if err := k.check(ctx, d); err != nil {
 		return err
 	}
-	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog(), key: k}
+	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog(), key: k, total: total}
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
@@ -173,6 +178,7 @@ type tapeWrite struct {
 	label   label.Label
 	torn    *archive.TornArchive
 	key     *writeKey
+	total   int64 // expected bytes, for the progress bar alone; 0: not known
 	lastEnd int64 // tape file of the last manifest as the catalog has it
 	unknown bool  // the catalog did not know the cartridge
 	began   bool  // the archive is announced in the catalog
@@ -275,7 +281,7 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 		Volume: w.label.Volume, UUID: w.label.UUID, Barcode: w.medium.Barcode, Host: hostName(), Software: software(),
 		KeyID: w.key.id(), KnownEnd: w.lastEnd, BeforeWrite: func(ctx context.Context) error { return w.key.set(ctx, w.drive) },
 		EndRoom: w.endRoom(), BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: w.drive.watermarks(),
-		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
+		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: w.total, Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
 			w.began = true
 			inv.detail("writing tape file %d from block %d on", file, firstBlock)
