@@ -219,10 +219,10 @@ func (s Store) Rename(ctx context.Context, from, to string, parents, dryRun bool
 	if err != nil {
 		return err
 	}
-	if err := s.check(ctx, to, parents); err != nil {
+	if err := s.mayRename(ctx, d, to); err != nil {
 		return err
 	}
-	if err := s.mayRename(ctx, d, to); err != nil || dryRun {
+	if err := s.check(ctx, to, parents); err != nil || dryRun {
 		return err
 	}
 	args := []string{"rename"}
@@ -237,6 +237,8 @@ func (s Store) Rename(ctx context.Context, from, to string, parents, dryRun bool
 // what uses it goes on, and finds no device node of the old name when it is started again.
 func (s Store) mayRename(ctx context.Context, d Dataset, to string) error {
 	switch {
+	case zfs.CheckDataset(to) != nil:
+		return zfs.CheckDataset(to)
 	case zfs.PoolOf(d.Name) != zfs.PoolOf(to):
 		return errcode.New(errcode.StorageRefused, d.Name, "%s is in another pool; nothing was touched", to).WithHint("send it there and destroy it here")
 	case d.Name == zfs.PoolOf(d.Name):

@@ -39,15 +39,21 @@ func (s Store) Holders(ctx context.Context, d Dataset) ([]Holder, error) {
 	case d.Type == SnapshotType:
 		return s.snapshotHolders(ctx, d.Name)
 	case d.Type == Volume:
-		list, err := s.Users(ctx, s.Device(d.Name))
-		if errcode.Of(err) == errcode.DeviceNotFound {
-			return nil, nil // volmode=none, or udev has not made it yet: nobody has it open by name
-		}
-		return list, err
+		return s.users(ctx, s.Device(d.Name))
 	case d.Mounted != nil && *d.Mounted && strings.HasPrefix(d.Mountpoint, "/"):
-		return s.Users(ctx, d.Mountpoint)
+		return s.users(ctx, d.Mountpoint)
 	}
 	return nil, nil
+}
+
+// users are none of what is not to be seen from here: a volume with volmode=none, or that udev has not made
+// yet, a file system that is mounted for others only.
+func (s Store) users(ctx context.Context, path string) ([]Holder, error) {
+	list, err := s.Users(ctx, path)
+	if errcode.Of(err) == errcode.DeviceNotFound {
+		return nil, nil
+	}
+	return list, err
 }
 
 func (s Store) snapshotHolders(ctx context.Context, name string) ([]Holder, error) {

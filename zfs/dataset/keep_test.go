@@ -63,6 +63,10 @@ func TestKeep(t *testing.T) {
 	if got := judged(Retention{Last: 2}.Keep(list[4:])); got != "2026-01-04 10:30: newest last\n2026-01-04 10:00: last\n2026-01-04 00:00: \n" {
 		t.Errorf("Keep last =\n%s", got)
 	}
+	hours := at("2026-03-01 10:00", "2026-03-02 10:00")
+	if got := judged(Retention{Hourly: 2, Monthly: 2}.Keep(hours)); got != "2026-03-02 10:00: newest hourly monthly\n2026-03-01 10:00: hourly\n" {
+		t.Errorf("Keep hourly =\n%s", got)
+	}
 	if got := (Retention{Daily: 1}).Keep(nil); len(got) != 0 {
 		t.Errorf("Keep(nil) = %v", got)
 	}
