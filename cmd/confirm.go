@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"calypso/sys/errcode"
@@ -51,6 +52,45 @@ func (inv *invocation) confirmName(ctx context.Context, name, what string) error
 		return notConfirmed(what)
 	}
 	return matchName(name, answer)
+}
+
+// doomed is something that a change destroys: its name, and what reads on from "this will".
+type doomed struct{ name, what string }
+
+// confirmEach asks before a severe change that destroys several things for the name of each: typed one after
+// the other on a terminal, else --confirm NAME for each. Names that are confirmed and not asked for do no harm.
+func (inv *invocation) confirmEach(ctx context.Context, list []doomed) error {
+	inv.mustDeclare(severe)
+	if inv.dryRun || len(list) == 0 {
+		return nil
+	}
+	var missing, whats []string
+	for _, n := range list {
+		if !slices.Contains(inv.strs("confirm"), n.name) {
+			missing, whats = append(missing, "--confirm="+n.name), append(whats, n.what)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if inv.isSet("confirm") {
+		return inv.refused(strings.Join(whats, ", "), missing...)
+	}
+	for _, n := range list {
+		answer, asked, err := inv.ask(ctx, n.what, fmt.Sprintf("type %s to go on: ", n.name))
+		switch {
+		case err != nil:
+			return err
+		case !asked:
+			return inv.refused(strings.Join(whats, ", "), missing...)
+		case answer == "":
+			return notConfirmed(n.what)
+		}
+		if err := matchName(n.name, answer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask puts a question to the person at the terminal; asked is false when there is none. Only a

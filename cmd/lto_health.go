@@ -96,7 +96,7 @@ func runLTOHealth(ctx context.Context, inv *invocation) error {
 	}
 	doc, err := inv.lookAtHealth(ctx)
 	if err != nil {
-		return inv.nagiosUnknown(ctx, err)
+		return inv.nagiosUnknown(ctx, "LTO", err)
 	}
 	return inv.nagios(doc)
 }

@@ -51,10 +51,10 @@ func (inv *invocation) nagiosLine(line string, exit errcode.Exit) error {
 	return &statusOnly{exit}
 }
 
-// nagiosUnknown is for a drive that did not answer.
-func (inv *invocation) nagiosUnknown(ctx context.Context, err error) error {
+// nagiosUnknown is for a service that did not answer.
+func (inv *invocation) nagiosUnknown(ctx context.Context, service string, err error) error {
 	f := newFailure(ctx, err, "", inv.object)
-	return inv.nagiosLine("LTO UNKNOWN - "+withoutPipe(strings.TrimPrefix(f.object+": "+f.text, ": ")), nagiosUnknown)
+	return inv.nagiosLine(service+" UNKNOWN - "+withoutPipe(strings.TrimPrefix(f.object+": "+f.text, ": ")), nagiosUnknown)
 }
 
 // withoutPipe keeps text from being taken for performance data.

@@ -45,7 +45,7 @@ func TestScript(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			e.Setenv("ZFS", recorded) // transcripts for $TEST_TOOLS; see tools_test.go
+			e.Setenv("ZFS", recorded)                // transcripts for $TEST_TOOLS; see tools_test.go
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // it is 1 s a process otherwise
 			return os.MkdirAll(home, 0o755)
 		},

@@ -8,7 +8,7 @@ func root() *command {
 		Description: rootDescription,
 		Commands: []*command{
 			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
-			datasetGroup(), snapshotGroup(),
+			poolGroup(), datasetGroup(), snapshotGroup(),
 			repoGroup(), lvmGroup(),
 			auditGroup(),
 			configGroup(),

@@ -254,7 +254,7 @@ var table = []Entry{
 	{PoolNotFound, ExitNotFound, "no imported pool has this name", "see 'calypso pool list'"},
 	{PoolExists, ExitRefused, "a pool of this name exists already; nothing was touched", "choose another name"},
 	{PoolBusy, ExitBusy, "the pool is in use or at work on something else", "see 'calypso pool status'; try again when it has ended"},
-	{PoolSuspended, ExitDevice, "the pool has lost its devices and stopped all input and output", "bring its devices back, then 'zpool clear'; the kernel log says what was lost"},
+	{PoolSuspended, ExitDevice, "the pool has lost its devices and stopped all input and output", "bring its devices back, then 'calypso pool clear'; the kernel log says what was lost"},
 	{DatasetNotFound, ExitNotFound, "no dataset, snapshot, bookmark or hold has this name", "see 'zfs list -t all'"},
 	{DatasetExists, ExitRefused, "a dataset, snapshot, bookmark or hold of this name exists already; nothing was touched", "choose another name"},
 	{DatasetBusy, ExitBusy, "the dataset is in use", "end what uses it: a mount, a process, an exported volume, a hold"},

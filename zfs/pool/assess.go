@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,9 @@ func Assess(f Facts, before Levels) verdict.Verdict {
 	case f.Status == nil:
 		a.add(verdict.Evidence{Level: verdict.Unknown, What: "answer", Source: "zpool status",
 			Advice: "The pool did not answer. See the kernel log."})
-		a.state(f.State, "kstat")
+		if a.state(f.State, "kstat"); a.list[1].Level == verdict.OK {
+			a.list[1].Level = verdict.Info // that the kernel calls it online does not say that it is well
+		}
 		return verdict.Of(a.list)
 	}
 	a.state(f.State, "zpool status")
@@ -299,12 +302,12 @@ func (a *assessment) scrub(f Facts) {
 
 // rest is what the tool complains of and nothing above explains: an old version, another host, an erratum.
 func (a *assessment) rest(s *Status) {
-	if s.Message == "" {
+	if s.Message == "" || verdict.Of(slices.Clone(a.list)).Level >= verdict.Warning {
 		return
 	}
-	e := verdict.Evidence{Level: verdict.Info, What: "message", Value: s.Message, Source: "zpool status"}
-	if verdict.Of(a.list).Level < verdict.Warning && !strings.Contains(s.Message, "features are not enabled") {
-		e.Level, e.Advice = verdict.Warning, s.Action
+	e := verdict.Evidence{Level: verdict.Warning, What: "message", Value: s.Message, Source: "zpool status", Advice: s.Action}
+	if strings.Contains(s.Message, "features are not enabled") {
+		e.Level, e.Advice = verdict.Info, "" // who may have to import the pool elsewhere leaves them off
 	}
 	a.add(e)
 }

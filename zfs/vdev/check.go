@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// minimum is SPA_MINDEVSIZE, the least that a device of a pool has.
-	minimum = 64 << 20
+	// Minimum is SPA_MINDEVSIZE, the least that a device of a pool has, in bytes.
+	Minimum = 64 << 20
 	// fuzz is ZPOOL_FUZZ: sizes that differ by less are equal to zpool.
 	fuzz = 16 << 20
 )
@@ -53,8 +53,8 @@ func (l Layout) checkTwice() error {
 
 func (l Layout) checkSmall() error {
 	for _, m := range l.Members() {
-		if m.SizeBytes < minimum {
-			return refusef(m.Word, "too small: it has %d MiB, a pool takes disks from %d MiB", m.SizeBytes>>20, minimum>>20)
+		if m.SizeBytes < Minimum {
+			return refusef(m.Word, "too small: it has %d MiB, a pool takes disks from %d MiB", m.SizeBytes>>20, Minimum>>20)
 		}
 	}
 	return nil

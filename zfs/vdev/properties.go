@@ -21,7 +21,7 @@ func Defaults(found []Found, pool, dataset []string) ([]Property, error) {
 		ashift(found),
 		{Name: "autoexpand", Value: "on", Why: "larger disks give their space when all are replaced"},
 		autotrim(found),
-		{Name: "failmode", Value: "continue", Why: "writers get an error and do not wait for ever when the pool loses its disks"},
+		{Name: "failmode", Value: "continue", Why: "new writes get an error, as far as ZFS can, when the disks are lost"},
 		{Name: "compression", Value: "lz4", Dataset: true, Why: "costs next to nothing, stops on what is compressed already"},
 		{Name: "atime", Value: "off", Dataset: true, Why: "reading a backup writes nothing"},
 		{Name: "xattr", Value: "sa", Dataset: true, Why: "attributes are kept with the file, not in a directory of their own"},
