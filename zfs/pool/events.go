@@ -29,7 +29,7 @@ type Field struct{ Name, Value string }
 
 // maxEventLine bounds a line of an event, and maxEventFields their number: a history event holds whole commands.
 const (
-	maxEventLine   = 64 << 10
+	maxEventLine   = 1 << 20
 	maxEventFields = 1000
 )
 
@@ -45,6 +45,8 @@ func Events(ctx context.Context, t zfs.Tools, name string, follow bool, fn func(
 	if c.Args = args; name != "" {
 		c.Args = append(args, name)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	out, in := io.Pipe()
 	c.Stdout = in
 	ended := make(chan error, 1)
@@ -54,7 +56,10 @@ func Events(ctx context.Context, t zfs.Tools, name string, follow bool, fn func(
 		ended <- err
 	}()
 	err := decodeEvents(out, fn)
-	out.CloseWithError(io.ErrClosedPipe) // the tool ends when nobody takes its words
+	if err != nil {
+		cancel() // one that follows would wait for the next event before it found that nobody listens
+	}
+	out.CloseWithError(io.ErrClosedPipe)
 	if failed := <-ended; err == nil {
 		err = failed
 	}

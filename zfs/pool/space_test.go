@@ -181,7 +181,7 @@ func TestEventFields(t *testing.T) {
 }
 
 func FuzzEvents(f *testing.F) {
-	f.Add(read(f, "03-healthy-zpool-events-Hv-tank").Stdout[:4000])
+	f.Add(read(f, "03-healthy-zpool-events-Hv-tank").Stdout[:900])
 	f.Fuzz(func(t *testing.T, text string) {
 		_ = decodeEvents(strings.NewReader(text), func(e Event) error {
 			if len(e.Detail) > maxEventFields {
