@@ -75,7 +75,7 @@ func runSnapshotReceive(ctx context.Context, inv *invocation) (err error) {
 		return inv.abortReceive(ctx, o.Dataset)
 	}
 	if o.Force {
-		if err := inv.confirmName(ctx, o.Dataset, "destroy what is in "+o.Dataset+" and not in the stream: changes since its newest common snapshot, and snapshots that the sender does not have"); err != nil {
+		if err := inv.confirmName(ctx, o.Dataset, "destroy what is in "+o.Dataset+" and not in the stream: changes since its newest common snapshot, and snapshots and, with a package, datasets below it that the sender does not have"); err != nil {
 			return err
 		}
 	}
@@ -84,10 +84,7 @@ func runSnapshotReceive(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	doc, err := inv.receive(ctx, o, in)
-	if sourceErr := in.Close(); sourceErr != nil && !errors.Is(sourceErr, errNotWanted) {
-		return blame(sourceErr, err, doc)
-	}
-	if err != nil {
+	if err := ended(err, in.Close(), doc); err != nil {
 		return err
 	}
 	return inv.emitReceived(doc)
@@ -166,14 +163,17 @@ type receiveSource struct {
 
 func (s *receiveSource) Close() error { return s.close() }
 
-// blame tells which side failed: a tape that could not be read is why zfs got no whole stream. When zfs had got
-// all that it wants, the snapshot is there in spite of it.
-func blame(source, receiver error, doc receivedDoc) error {
-	if receiver == nil && doc.Verified {
-		return errcode.New(codeOr(source, errcode.Failed), doc.Dataset, "%w", source).
-			WithState("zfs received %s all the same, by its own checksums", doc.Sent)
+// ended joins how receiving went and what the source said at its end. A tape whose archive is not what was
+// written is a failure, though zfs has got all that it wants.
+func ended(received, source error, doc receivedDoc) error {
+	if errors.Is(source, errNotWanted) || errors.Is(received, source) {
+		source = nil
 	}
-	return errors.Join(source, receiver)
+	err := errors.Join(received, source)
+	if err != nil && doc.Verified {
+		return errcode.New(errcode.Of(err), doc.Dataset, "%w", err).WithState("zfs received %s all the same, by its own checksums", doc.Sent)
+	}
+	return err
 }
 
 // errNotWanted ends a reader of the tape whose stream was refused.
@@ -204,6 +204,11 @@ func (inv *invocation) streamOnTape(ctx context.Context) (*receiveSource, error)
 	t, err := inv.openArchive(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if m := t.manifest; m != nil && !m.Complete {
+		err := errcode.New(errcode.ArchiveIncomplete, m.Name, "the archive was not written to its end (%s)", m.Reason).
+			WithState("nothing was received").WithHint("'calypso lto read --stdout | calypso snapshot receive' keeps what there is, for a sender that can go on")
+		return nil, errors.Join(err, t.drive.Close())
 	}
 	r, w := io.Pipe()
 	bar := &progress{inv: inv, mode: "none"} // the receiver shows how far it is

@@ -1,14 +1,18 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"calypso/sys/errcode"
 	"calypso/sys/state"
@@ -50,24 +54,22 @@ A receiver that kept a part of a stream tells a token; --resume goes on from the
 
 // sentDoc is `calypso snapshot send --json`.
 type sentDoc struct {
-	Snapshots     []string    `json:"snapshots"`
-	EstimateBytes *int64      `json:"estimate_bytes"`
-	Bytes         *int64      `json:"bytes"`
-	SHA256        *string     `json:"sha256"`
-	File          *string     `json:"file"`
-	Drive         *string     `json:"drive"`
-	Volume        *string     `json:"volume"`
-	Archive       *archiveDoc `json:"archive"`
-	Seconds       float64     `json:"duration_seconds"`
+	Snapshots     []string     `json:"snapshots"`
+	EstimateBytes *int64       `json:"estimate_bytes"`
+	Bytes         *int64       `json:"bytes"`
+	SHA256        *string      `json:"sha256"`
+	File          *string      `json:"file"`
+	Drive         *string      `json:"drive"`
+	Volume        *string      `json:"volume"`
+	Archive       *archiveDoc  `json:"archive"`
+	Planned       *plannedDoc  `json:"planned"`
+	Closed        []archiveDoc `json:"closed_unfinished"`
+	Seconds       *float64     `json:"duration_seconds"`
 }
 
 func runSnapshotSend(ctx context.Context, inv *invocation) error {
-	o := dataset.Send{Snapshot: inv.arg("SNAPSHOT"), From: inv.str("from"), Intermediates: inv.flag("intermediates"),
-		Replicate: inv.flag("replicate"), Raw: inv.flag("raw"), Resume: inv.str("resume")}
-	if o.Snapshot == "" && o.Resume == "" {
-		return usageErrorf("name a snapshot, or a token with --resume")
-	}
-	if err := inv.checkSendTarget(); err != nil {
+	o, err := inv.wantedStream()
+	if err != nil {
 		return err
 	}
 	store := inv.datasets()
@@ -78,13 +80,27 @@ func runSnapshotSend(ctx context.Context, inv *invocation) error {
 	doc := sentDoc{Snapshots: e.Snapshots, EstimateBytes: ifKnown(e.Bytes)}
 	switch {
 	case inv.isSet("to-tape"):
-		return inv.sendToTape(ctx, store, o, e)
-	case inv.dryRun:
-		return inv.emitSent(doc)
+		return inv.sendToTape(ctx, store, o, doc)
 	case inv.isSet("output"):
 		return inv.sendToFile(ctx, store, o, doc)
+	case inv.dryRun:
+		return inv.emitSent(doc)
 	}
-	return store.Send(ctx, o, inv.Out)
+	_, _, err = inv.copyStream(ctx, store, o, inv.Out, doc.EstimateBytes)
+	return err
+}
+
+// wantedStream is what the command line asks to send.
+func (inv *invocation) wantedStream() (dataset.Send, error) {
+	o := dataset.Send{Snapshot: inv.arg("SNAPSHOT"), From: inv.str("from"), Intermediates: inv.flag("intermediates"),
+		Replicate: inv.flag("replicate"), Raw: inv.flag("raw"), Resume: inv.str("resume")}
+	if o.Snapshot == "" && o.Resume == "" {
+		return o, usageErrorf("name a snapshot, or a token with --resume")
+	}
+	if o.Resume != "" && inv.isSet("to-tape") && !inv.isSet("name") {
+		return o, usageErrorf("the rest of a stream is no backup by itself: name it with --name")
+	}
+	return o, inv.checkSendTarget()
 }
 
 // ifKnown is nil for a number below 0.
@@ -114,68 +130,77 @@ func (inv *invocation) checkSendTarget() error {
 }
 
 // sendToFile writes a stream into a file that gets its name when it is whole.
-func (inv *invocation) sendToFile(ctx context.Context, store dataset.Store, o dataset.Send, doc sentDoc) (err error) {
+func (inv *invocation) sendToFile(ctx context.Context, store dataset.Store, o dataset.Send, doc sentDoc) error {
 	path := inv.str("output")
-	if _, err := os.Lstat(path); err == nil {
-		return errcode.New(errcode.DestinationInvalid, path, "this file exists; nothing was touched").WithHint("name another one, or remove it")
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return errcode.New(errcode.DestinationInvalid, path, "%w; nothing was touched", cmp.Or(pathCause(err), fs.ErrExist)).
+			WithHint("name a file that does not exist")
+	}
+	if inv.dryRun {
+		return inv.emitSent(doc)
 	}
 	part, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return errcode.New(errcode.DestinationInvalid, path, "%w", pathCause(err))
+		e := errcode.New(errcode.DestinationInvalid, path+".part", "%w", pathCause(err))
+		if errors.Is(err, fs.ErrExist) {
+			e.WithHint("another run is writing it, or one that was killed left it: remove it then")
+		}
+		return e
 	}
-	bar, began := inv.progress(), time.Now()
-	sum, n, err := inv.copyStream(ctx, store, o, part, bar, doc.EstimateBytes)
-	bar.finish()
-	err = errors.Join(err, part.Sync(), part.Close())
-	if err == nil {
-		err = os.Link(part.Name(), path) // unlike a rename it never replaces what has come meanwhile
+	began := time.Now()
+	sum, n, err := inv.copyStream(ctx, store, o, part, doc.EstimateBytes)
+	if err = errors.Join(err, part.Sync(), part.Close()); err == nil {
+		err = rename(part.Name(), path)
 	}
-	err = errors.Join(err, os.Remove(part.Name()))
 	if err != nil {
-		return errcode.New(codeOr(err, errcode.Failed), path, "%w", err).WithState("the file was not made")
+		err = errors.Join(err, os.Remove(part.Name()))
+		return errcode.New(errcode.Of(err), path, "%w", err).WithState("the file was not made")
 	}
-	doc.Bytes, doc.SHA256, doc.File, doc.Seconds = &n, &sum, &path, time.Since(began).Seconds()
+	seconds := time.Since(began).Seconds()
+	doc.Bytes, doc.SHA256, doc.File, doc.Seconds = &n, &sum, &path, &seconds
 	return errors.Join(state.SyncDir(filepath.Dir(path)), inv.emitSent(doc))
 }
 
-func codeOr(err error, otherwise errcode.Code) errcode.Code {
-	if code := errcode.Of(err); code != "" {
-		return code
+// rename gives a file its name and replaces nothing that has come meanwhile. Some file systems (NFS) only know
+// links for that, some (FAT) have no links.
+func rename(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
 	}
-	return otherwise
+	return errors.Join(os.Link(from, to), os.Remove(from))
 }
 
-func (inv *invocation) copyStream(ctx context.Context, store dataset.Store, o dataset.Send, to io.Writer, bar *progress, total *int64) (sum string, n int64, err error) {
+// copyStream sends a stream to a writer and tells its SHA-256 and its length.
+func (inv *invocation) copyStream(ctx context.Context, store dataset.Store, o dataset.Send, to io.Writer, total *int64) (sum string, n int64, err error) {
 	stream, err := store.OpenStream(ctx, o)
 	if err != nil {
 		return "", 0, err
 	}
 	defer closeInto(&err, stream)
-	hash := sha256.New()
+	bar := inv.progress()
+	defer bar.finish()
 	expected := int64(-1)
 	if total != nil {
 		expected = *total
 	}
-	w := io.MultiWriter(to, hash, countTo(func(n int64) {
-		bar.update(progressStep{Done: n, Total: expected, Phase: "sending", Fill: -1})
-	}))
-	n, err = io.CopyBuffer(w, struct{ io.Reader }{stream}, make([]byte, 1<<20))
-	return hex.EncodeToString(hash.Sum(nil)), n, err
+	hash := sha256.New()
+	both := io.MultiWriter(to, hash)
+	for buf := make([]byte, 1<<20); ; {
+		got, err := stream.Read(buf)
+		if _, e := both.Write(buf[:got]); e != nil {
+			return "", n, e
+		}
+		n += int64(got)
+		bar.update(progressStep{Done: n, Total: expected, Phase: "sending", Current: o.Snapshot, Fill: -1})
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(hash.Sum(nil)), n, nil
+		}
+		if err != nil {
+			return "", n, err
+		}
+	}
 }
-
-// countTo is a writer that tells how much went through it.
-func countTo(tell func(int64)) io.Writer {
-	var n int64
-	return writerFunc(func(p []byte) (int, error) {
-		n += int64(len(p))
-		tell(n)
-		return len(p), nil
-	})
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func (inv *invocation) emitSent(doc sentDoc) error {
 	return inv.emit(doc, func(p *page) {
@@ -191,12 +216,9 @@ func (inv *invocation) emitSent(doc sentDoc) error {
 }
 
 // sendToTape appends a stream to a tape, as an archive.
-func (inv *invocation) sendToTape(ctx context.Context, store dataset.Store, o dataset.Send, e dataset.Estimate) (err error) {
+func (inv *invocation) sendToTape(ctx context.Context, store dataset.Store, o dataset.Send, doc sentDoc) (err error) {
 	inv.deviceName = inv.str("to-tape")
-	src := archive.Source{Name: inv.str("name"), Kind: archive.KindStream}
-	if src.Name == "" && len(e.Snapshots) > 0 {
-		src.Name = e.Snapshots[len(e.Snapshots)-1]
-	}
+	src := archive.Source{Name: cmp.Or(inv.str("name"), o.Snapshot), Kind: archive.KindStream}
 	if err := archive.CheckName(src.Name); err != nil {
 		return err
 	}
@@ -208,5 +230,16 @@ func (inv *invocation) sendToTape(ctx context.Context, store dataset.Store, o da
 		defer closeInto(&err, stream)
 		src.Stream = stream
 	}
-	return inv.writeToTape(ctx, src, false, max(e.Bytes, 0))
+	job := tapeJob{source: src}
+	if doc.EstimateBytes != nil {
+		job.total = *doc.EstimateBytes
+	}
+	job.show = func(w writeDoc) error {
+		doc.Drive, doc.Volume, doc.Archive, doc.Planned, doc.Closed = &w.Drive, &w.Volume, w.Archive, w.Planned, w.Closed
+		if a := w.Archive; a != nil {
+			doc.Bytes, doc.SHA256, doc.Seconds = &a.SizeBytes, a.SHA256, &w.Seconds
+		}
+		return inv.emit(doc, func(p *page) { p.written(w) })
+	}
+	return inv.writeToTape(ctx, job)
 }

@@ -19,6 +19,8 @@ type Head struct {
 	FromGUID string // of the snapshot that the receiver must have; "" for a full stream
 	Package  bool   // several streams: what -R and -I make
 	Volume   bool   // of a volume; a package does not tell
+	Clone    bool   // it begins a dataset of its own from a snapshot that the receiver must have
+	Resuming bool   // the rest of a stream of which a receiver kept a part; of no use to any other
 }
 
 const (
@@ -26,7 +28,9 @@ const (
 	headMagic = 0x2f5bacbac // DMU_BACKUP_MAGIC
 	nameSize  = 256         // bytes of drr_toname, with a final zero
 	compound  = 2           // DMU_COMPOUNDSTREAM; DMU_SUBSTREAM is 1
+	resuming  = 1 << 20     // DMU_BACKUP_FEATURE_RESUMING; the features stand above the two bits of the kind
 	osTypeVol = 3           // DMU_OST_ZVOL
+	flagClone = 1           // DRR_FLAG_CLONE
 )
 
 // readHead reads the first record and gives a reader of the whole stream.
@@ -59,8 +63,9 @@ func parseHead(buf []byte) (Head, error) {
 	if !terminated || name == "" {
 		return Head{}, errcode.New(errcode.StreamDamaged, "", "the stream names no snapshot").WithState("nothing was received")
 	}
-	h := Head{Snapshot: name, GUID: strconv.FormatUint(order.Uint64(buf[40:]), 10),
-		Package: order.Uint64(buf[16:])&3 == compound, Volume: order.Uint32(buf[32:]) == osTypeVol}
+	version := order.Uint64(buf[16:])
+	h := Head{Snapshot: name, GUID: strconv.FormatUint(order.Uint64(buf[40:]), 10), Package: version&3 == compound,
+		Resuming: version>>2&resuming != 0, Volume: order.Uint32(buf[32:]) == osTypeVol, Clone: order.Uint32(buf[36:])&flagClone != 0}
 	if from := order.Uint64(buf[48:]); from != 0 {
 		h.FromGUID = strconv.FormatUint(from, 10)
 	}
@@ -73,6 +78,8 @@ func (h Head) Short() string { return h.Snapshot[strings.LastIndexByte(h.Snapsho
 func (h Head) String() string {
 	kind := "a full stream"
 	switch {
+	case h.Resuming:
+		kind = "the rest of a stream"
 	case h.Package:
 		kind = "a package of streams"
 	case h.FromGUID != "":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 
 	"calypso/sys/errcode"
 	"calypso/sys/run"
@@ -40,22 +41,6 @@ type Received struct {
 	Verified bool // the snapshot is there with the GUID that the stream said; a package is not looked through
 }
 
-// counter counts what goes through.
-type counter struct {
-	r io.Reader
-	n int64
-	f func(int64)
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	if c.f != nil {
-		c.f(c.n)
-	}
-	return n, err
-}
-
 // PlanReceive reads the head of a stream and says whether the dataset can take it. The reader gives the whole
 // stream.
 func (s Store) PlanReceive(ctx context.Context, o Receive, r io.Reader) (Head, io.Reader, error) {
@@ -66,15 +51,12 @@ func (s Store) PlanReceive(ctx context.Context, o Receive, r io.Reader) (Head, i
 	if err != nil {
 		return h, nil, ofDataset(err, o.Dataset)
 	}
-	_, err = s.Get(ctx, o.Dataset)
-	switch code := errcode.Of(err); {
-	case code == errcode.DatasetNotFound && h.FromGUID != "" && !h.Package:
-		err = errcode.New(errcode.DatasetNotFound, o.Dataset, "the stream is incremental, and the dataset that it goes on from does not exist").
-			WithState("nothing was received").WithHint("receive the full stream first")
-	case code == errcode.DatasetNotFound:
-		err = nil
-	case err == nil && h.FromGUID == "" && !o.Force:
-		err = s.mayResume(ctx, o.Dataset)
+	exists, err := s.exists(ctx, o.Dataset)
+	if err == nil && !exists {
+		return h, whole, mayBegin(o, h)
+	}
+	if err == nil {
+		err = s.mayGoOn(ctx, o, h)
 	}
 	return h, whole, err
 }
@@ -88,62 +70,150 @@ func ofDataset(err error, name string) error {
 	return err
 }
 
-// mayResume refuses a full stream for a dataset that is there, unless that is what an earlier one left.
-func (s Store) mayResume(ctx context.Context, name string) error {
-	token, err := s.ResumeToken(ctx, name)
-	if err != nil || token != "" {
-		return err
+const untouched = "nothing was received"
+
+// mayBegin refuses what does not begin a dataset.
+func mayBegin(o Receive, h Head) error {
+	switch {
+	case h.Resuming:
+		return errcode.New(errcode.DatasetNotFound, o.Dataset, "the stream is the rest of one of which a receiver kept the beginning, and this dataset does not exist").
+			WithState(untouched).WithHint("name the dataset that kept it, or send the snapshot anew")
+	case h.FromGUID != "" && !h.Package && !h.Clone:
+		return errcode.New(errcode.DatasetNotFound, o.Dataset, "the stream is incremental, and the dataset that it goes on from does not exist").
+			WithState(untouched).WithHint("receive the full stream first")
 	}
-	return errcode.New(errcode.DatasetExists, name, "the stream is full and the dataset exists").
-		WithState("nothing was received").WithHint("name a dataset that does not exist, or --force to destroy what is in this one")
+	return nil
+}
+
+// mayGoOn refuses what the dataset that is there cannot take. Whether an incremental stream fits zfs knows best.
+func (s Store) mayGoOn(ctx context.Context, o Receive, h Head) error {
+	k, err := s.Kept(ctx, o.Dataset, false)
+	switch {
+	case err != nil:
+		return err
+	case h.Resuming && k.Token == "":
+		return errcode.New(errcode.StorageRefused, o.Dataset, "the stream is the rest of one of which nothing was kept here").
+			WithState(untouched).WithHint("send the snapshot anew")
+	case !h.Resuming && k.Token != "":
+		return k.explain(errcode.New(errcode.StorageRefused, o.Dataset, "it has kept the beginning of another stream"))
+	case h.FromGUID == "" && !h.Resuming && !o.Force:
+		return errcode.New(errcode.DatasetExists, o.Dataset, "the stream is full and the dataset exists").
+			WithState(untouched).WithHint("name a dataset that does not exist, or --force to destroy what is in this one")
+	}
+	return nil
+}
+
+// source is a stream on its way to zfs. To zfs its failure is an end: the stream is cut off then, and what
+// came is kept.
+type source struct {
+	from io.Reader
+	tell func(int64)
+	mu   sync.Mutex // zfs may end while a read is at work
+	n    int64
+	err  error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	s.mu.Lock()
+	s.n += int64(n)
+	total := s.n
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err, err = err, io.EOF
+	}
+	s.mu.Unlock()
+	if s.tell != nil {
+		s.tell(total)
+	}
+	return n, err
+}
+
+func (s *source) end() (n int64, failure error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n, s.err
 }
 
 // Receive takes a stream whose head was read by PlanReceive.
 func (s Store) Receive(ctx context.Context, o Receive, h Head, whole io.Reader, progress func(int64)) (Received, error) {
-	in := &counter{r: whole, f: progress}
+	in := &source{from: whole, tell: progress}
 	_, err := s.command(ctx, o.Dataset, run.Cmd{Name: "zfs", Args: o.args(h), Stdin: in, Timeout: forever})
-	got := Received{Head: h, Dataset: o.Dataset, Bytes: in.n}
-	if err != nil {
-		return got, s.tellResume(context.WithoutCancel(ctx), o.Dataset, err)
+	got := Received{Head: h, Dataset: o.Dataset}
+	var broken error
+	got.Bytes, broken = in.end()
+	switch {
+	case err != nil && broken != nil: // zfs says no more than that the stream has no end
+		err = errcode.New(errcode.Of(broken), o.Dataset, "the stream broke off: %w", broken)
+	case err == nil:
+		err = errors.Join(s.compare(ctx, o, &got), broken)
 	}
-	if h.Package {
-		return got, nil
+	if err != nil && !got.Verified {
+		err = s.tellKept(context.WithoutCancel(ctx), o.Dataset, h.Package, err)
 	}
-	d, err := s.Get(ctx, o.Dataset+"@"+h.Short())
-	if err != nil {
-		return got, err
-	}
-	if d.GUID != h.GUID {
-		return got, errcode.New(errcode.StreamDamaged, d.Name, "it has GUID %s, and the stream said %s", d.GUID, h.GUID)
-	}
-	got.Verified = true
-	return got, nil
+	return got, err
 }
 
-// tellResume says how to go on with what was kept of a stream.
-func (s Store) tellResume(ctx context.Context, name string, cause error) error {
-	token, err := s.ResumeToken(ctx, name)
-	if err != nil || token == "" {
+// compare holds the snapshot that is there now against what the stream said.
+func (s Store) compare(ctx context.Context, o Receive, got *Received) error {
+	if got.Package {
+		return nil
+	}
+	d, err := s.Get(ctx, o.Dataset+"@"+got.Short())
+	if err == nil && d.GUID != got.GUID {
+		err = errcode.New(errcode.StreamDamaged, d.Name, "it has GUID %s, and the stream said %s", d.GUID, got.GUID)
+	}
+	got.Verified = err == nil
+	return err
+}
+
+// Kept is the part of a stream that a dataset kept when the stream broke off; no Token: none.
+type Kept struct {
+	Dataset string // the one that was asked for, or of a package one below it
+	Token   string // what the sender needs to go on
+}
+
+// Kept looks for it, with below in all that is below the dataset too. A dataset that does not exist has none.
+func (s Store) Kept(ctx context.Context, name string, below bool) (Kept, error) {
+	args := []string{"get", "-H", "-o", "value,name", "-t", "filesystem,volume"}
+	if below {
+		args = append(args, "-r")
+	}
+	out, err := s.zfs(ctx, name, append(args, "receive_resume_token", name)...)
+	if code := errcode.Of(err); code == errcode.DatasetNotFound || code == errcode.PoolNotFound {
+		return Kept{}, nil
+	}
+	if err != nil {
+		return Kept{}, err
+	}
+	for line := range strings.Lines(string(out.Stdout)) {
+		token, dataset, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if token != "-" && token != "" {
+			return Kept{dataset, token}, nil
+		}
+	}
+	return Kept{}, nil
+}
+
+// explain says in an error how to go on with what was kept.
+func (k Kept) explain(e *errcode.Error) *errcode.Error {
+	return e.WithState("what came so far was kept in %s", k.Dataset).
+		WithHint("'calypso snapshot send --resume %s' on the sender goes on; 'calypso snapshot receive --abort %s' forgets it", k.Token, k.Dataset)
+}
+
+// tellKept says how to go on after a failure.
+func (s Store) tellKept(ctx context.Context, name string, below bool, cause error) error {
+	k, err := s.Kept(ctx, name, below)
+	if err != nil || k.Token == "" {
 		return cause
 	}
-	code := errcode.Of(cause)
-	if code == "" || code == errcode.Failed {
-		code = errcode.StreamDamaged
+	told := errcode.Error{Code: errcode.Of(cause), Object: name, Msg: cause.Error(), Err: cause}
+	var e *errcode.Error
+	if errors.As(cause, &e) {
+		told.Object = e.Object
+		told.Msg, _, _ = strings.Cut(e.Msg, "; Partially received snapshot is saved") // and zfs tells the token, too
+		told.Msg = strings.TrimSuffix(told.Msg, ".")
 	}
-	return errcode.New(code, name, "%w", cause).WithState("what came so far was kept").
-		WithHint("'calypso snapshot send --resume %s' on the sender goes on; 'calypso snapshot receive --abort %s' forgets it", token, name)
-}
-
-// ResumeToken is what a sender needs to go on with a stream of which a part was kept; "" when there is none.
-func (s Store) ResumeToken(ctx context.Context, name string) (string, error) {
-	list, err := s.Properties(ctx, name, "receive_resume_token")
-	if code := errcode.Of(err); code == errcode.DatasetNotFound {
-		return "", nil
-	}
-	if err != nil || len(list) == 0 || list[0].Value == "-" {
-		return "", err
-	}
-	return strings.TrimSpace(list[0].Value), nil
+	return k.explain(&told)
 }
 
 // AbortReceive forgets the part of a stream that was kept.
@@ -151,8 +221,8 @@ func (s Store) AbortReceive(ctx context.Context, name string, dryRun bool) error
 	if err := zfs.CheckDataset(name); err != nil {
 		return err
 	}
-	token, err := s.ResumeToken(ctx, name)
-	if err == nil && token == "" {
+	k, err := s.Kept(ctx, name, false)
+	if err == nil && k.Token == "" {
 		err = errcode.New(errcode.StorageRefused, name, "nothing was kept of a stream for it")
 	}
 	if err != nil || dryRun {

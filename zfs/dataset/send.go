@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"calypso/sys/errcode"
 	"calypso/sys/run"
 	"calypso/zfs"
@@ -30,14 +32,13 @@ const forever = 60 * 24 * time.Hour
 func (o Send) check() error {
 	switch {
 	case o.Resume != "":
-		if strings.HasPrefix(o.Resume, "-") || o.Snapshot != "" {
-			return errcode.New(errcode.Usage, o.Resume, "a token says all by itself: it goes with no snapshot")
+		if strings.HasPrefix(o.Resume, "-") || o != (Send{Resume: o.Resume}) {
+			return errcode.New(errcode.Usage, "", "a token says all by itself: it goes with no snapshot and no other option")
 		}
 		return nil
 	case o.Intermediates && o.From == "":
 		return errcode.New(errcode.Usage, o.Snapshot, "between which snapshots? Name the first one")
-	}
-	if strings.HasPrefix(o.From, "-") {
+	case strings.HasPrefix(o.From, "-"):
 		return errcode.New(errcode.NameInvalid, o.From, "no snapshot has this name")
 	}
 	return zfs.CheckSnapshot(o.Snapshot)
@@ -46,7 +47,7 @@ func (o Send) check() error {
 func (o Send) args(more ...string) []string {
 	args := append([]string{"send"}, more...)
 	if o.Resume != "" {
-		return append(args, "-e", "-t", o.Resume)
+		return append(args, "-t", o.Resume) // the token has the other options
 	}
 	flags := "-Lec"
 	if o.Raw {
@@ -107,24 +108,17 @@ func parseEstimate(text string) (Estimate, error) {
 	return e, nil
 }
 
-// Send writes a stream to w. When w is a file, zfs itself writes to it.
-func (s Store) Send(ctx context.Context, o Send, w io.Writer) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	_, err := s.command(ctx, o.Snapshot, run.Cmd{Name: "zfs", Args: o.args(), Stdout: w, Timeout: forever})
-	return err
-}
-
 // Stream is a stream that is read while zfs sends it. A read fails at the end when zfs failed: a stream that
 // was cut off never looks whole.
 type Stream struct {
 	pipe   *os.File
 	cancel context.CancelFunc
-	ended  chan error
-	read   int64
-	err    error
+	ended  chan struct{} // closed when zfs has ended
+	result error         // of zfs, there when it has ended
 }
+
+// pipeBytes is the size asked for of the pipe: 64 KiB, the kernel's default, costs many changes of process.
+const pipeBytes = 1 << 20
 
 // OpenStream begins to send.
 func (s Store) OpenStream(ctx context.Context, o Send) (*Stream, error) {
@@ -135,38 +129,35 @@ func (s Store) OpenStream(ctx context.Context, o Send) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	if conn, err := r.SyscallConn(); err == nil { // refused over the user's limit; then it is slower, no more
+		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	st := &Stream{pipe: r, cancel: cancel, ended: make(chan error, 1)}
+	st := &Stream{pipe: r, cancel: cancel, ended: make(chan struct{})}
 	go func() {
-		err := s.Send(ctx, o, w)
-		st.ended <- errors.Join(err, w.Close())
+		defer close(st.ended)
+		_, st.result = s.command(ctx, o.Snapshot, run.Cmd{Name: "zfs", Args: o.args(), Stdout: w, Timeout: forever})
+		_ = w.Close() // after the result is there: the reader sees the end now
 	}()
 	return st, nil
 }
 
 // Read implements io.Reader.
 func (s *Stream) Read(p []byte) (int, error) {
-	if s.err != nil {
-		return 0, s.err
-	}
 	n, err := s.pipe.Read(p)
-	s.read += int64(n)
-	if errors.Is(err, io.EOF) {
-		if s.err = <-s.ended; s.err == nil {
-			s.err = io.EOF
-		}
-		return n, s.err
+	if !errors.Is(err, io.EOF) {
+		return n, err
 	}
-	return n, err
+	if <-s.ended; s.result != nil {
+		return 0, s.result
+	}
+	return 0, io.EOF
 }
 
-// Close ends a stream that is not read to its end.
+// Close ends zfs when the stream was not read to its end.
 func (s *Stream) Close() error {
 	s.cancel()
 	err := s.pipe.Close()
-	if s.err == nil {
-		<-s.ended // its error is that it was ended
-		s.err = os.ErrClosed
-	}
+	<-s.ended
 	return err
 }
