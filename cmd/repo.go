@@ -29,12 +29,12 @@ func (inv *invocation) repos() repo.Store {
 		Volumes: lvm.Tools{Runner: hostTools}, Tools: hostTools, Units: "/etc/systemd/system"}
 }
 
-// lockRepo takes the lock of a repository, then that of what it is on.
-func (inv *invocation) lockRepo(ctx context.Context, name, place string) (releases, error) {
+// lockRepo takes the lock of a repository, then that of what it is made of.
+func (inv *invocation) lockRepo(ctx context.Context, r repo.Repo) (releases, error) {
 	if inv.dryRun {
 		return nil, nil
 	}
-	return inv.lockAll(ctx, "repo-"+name, place)
+	return inv.lockAll(ctx, "repo-"+r.Name, r.Lock())
 }
 
 // repoDoc is a repository in JSON.
@@ -170,7 +170,7 @@ func runRepoCreate(ctx context.Context, inv *invocation) (err error) {
 	if err := completeForLVM(place, &r); err != nil {
 		return err
 	}
-	held, err := inv.lockRepo(ctx, r.Name, place.Lock())
+	held, err := inv.lockRepo(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -232,11 +232,7 @@ func (inv *invocation) lockKnownRepo(ctx context.Context) (releases, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := repo.ParsePlace(s.On)
-	if err != nil {
-		return nil, err
-	}
-	return inv.lockRepo(ctx, s.Name, place.Lock())
+	return inv.lockRepo(ctx, s.Repo)
 }
 
 func repoDeleteCommand() *command {
@@ -262,7 +258,7 @@ func runRepoDelete(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	what := fmt.Sprintf("destroy repository %s and all data on %s, %s", s.Name, s.Object(), bytesText(s.Seen.Size))
-	if s.Seen.Size == 0 {
+	if !s.There {
 		what = fmt.Sprintf("forget repository %s; %s", s.Name, s.Reason)
 	}
 	if err := inv.confirmName(ctx, s.Name, what); err != nil {

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,30 +21,50 @@ import (
 func Formats() []string { return []string{"ext4", "xfs"} }
 
 // makeFilesystem makes what is missing: the file system, the directory, the unit that mounts it, the mount.
-// A file system is made only where nothing is written: never over one that is there.
 func (b lvmBackend) makeFilesystem(ctx context.Context, r *Repo, save func(Repo) error) error {
-	uuid, format, err := b.signature(ctx, *r)
-	if err == nil && format == "" {
-		if _, err = b.tool(ctx, *r, mkfs(*r, b.device(*r))); err == nil {
-			uuid, format, err = b.signature(ctx, *r)
+	if !r.Formatted {
+		if err := b.format(ctx, r, save); err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		return err
-	}
-	if format != r.Format || r.UUID != "" && r.UUID != uuid {
-		return errcode.New(errcode.RepoForeign, r.Name, "%s holds a file system %s that was not made for this repository", r.Object(), format)
-	}
-	r.UUID = uuid
-	if err := save(*r); err != nil {
-		return err
 	}
 	return b.mount(ctx, *r)
 }
 
+// format makes the file system. Its UUID is in the record before it is on the volume: by that, what an mkfs
+// left that was cut off is known, and made anew; nobody has mounted it yet. Whatever else is written there
+// stays as it is.
+func (b lvmBackend) format(ctx context.Context, r *Repo, save func(Repo) error) error {
+	if r.UUID == "" {
+		r.UUID = newUUID()
+		if err := save(*r); err != nil {
+			return err
+		}
+	}
+	uuid, format, err := b.signature(ctx, *r)
+	if err == nil && format != "" && (format != r.Format || uuid != r.UUID) {
+		err = errcode.New(errcode.RepoForeign, r.Name, "%s holds %s that was not made for this repository", r.Object(), format)
+	}
+	if err == nil {
+		_, err = b.tool(ctx, *r, mkfs(*r, b.device(*r)))
+	}
+	if err != nil {
+		return err
+	}
+	r.Formatted = true
+	return save(*r)
+}
+
+// newUUID is a random one (RFC 9562, version 4). Tests put a known one there.
+var newUUID = func() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
 // tool runs a tool for a repository.
-func (b lvmBackend) tool(ctx context.Context, r Repo, c run.Cmd) (run.Result, error) {
-	out, err := b.Tools.Run(ctx, c)
+func (s Store) tool(ctx context.Context, r Repo, c run.Cmd) (run.Result, error) {
+	out, err := s.Tools.Run(ctx, c)
 	if errcode.Of(err) == errcode.Failed {
 		err = errcode.New(errcode.Failed, r.Name, "%w", err)
 	}
@@ -57,23 +78,27 @@ func (b lvmBackend) canFormat(ctx context.Context, r Repo) error {
 	if _, err := b.tool(ctx, r, version); err != nil {
 		return err
 	}
+	if _, _, err := b.ownUnit(ctx, r); err != nil {
+		return err
+	}
 	return b.mountPointFree(ctx, r)
 }
 
-// mkfs is the call that makes a file system. Discarding first would make a thin volume of terabytes slow.
+// mkfs is the call that makes a file system, over what an earlier one left; one that is mounted both tools refuse.
+// Discarding first would make a thin volume of terabytes slow.
 func mkfs(r Repo, device string) run.Cmd {
 	if r.Format == "xfs" {
-		return run.Cmd{Name: "mkfs.xfs", Args: []string{"-q", "-K", device}, Package: "xfsprogs", Timeout: time.Hour}
+		return run.Cmd{Name: "mkfs.xfs", Args: []string{"-q", "-f", "-K", "-m", "uuid=" + r.UUID, device}, Package: "xfsprogs", Timeout: time.Hour}
 	}
-	return run.Cmd{Name: "mkfs.ext4", Args: []string{"-q", "-E", "nodiscard", "-m", "0", device}, Package: "e2fsprogs", Timeout: time.Hour}
+	return run.Cmd{Name: "mkfs.ext4", Args: []string{"-q", "-F", "-E", "nodiscard", "-m", "0", "-U", r.UUID, device}, Package: "e2fsprogs", Timeout: time.Hour}
 }
 
 // signature is what is written on the volume: format "" is nothing that anybody knows.
 func (b lvmBackend) signature(ctx context.Context, r Repo) (uuid, format string, err error) {
 	out, err := b.tool(ctx, r, run.Cmd{Name: "blkid", Args: []string{"-p", "-o", "export", b.device(r)}, Package: "util-linux"})
 	var exit *run.ExitError
-	if errors.As(err, &exit) && exit.Result.ExitCode == 2 { // blkid(8): nothing was found
-		return "", "", nil
+	if errors.As(err, &exit) && exit.Result.ExitCode == 2 && len(exit.Result.Stderr) == 0 {
+		return "", "", nil // blkid(8): nothing was found; when it cannot read it says so, with the same status
 	}
 	if err != nil {
 		return "", "", err
@@ -100,14 +125,12 @@ func DefaultMountPoint(name string) string { return "/srv/calypso/" + name }
 
 // mount makes the unit and starts it: the mount comes back after a reboot, and a boot does not fail without it.
 func (b lvmBackend) mount(ctx context.Context, r Repo) error {
-	unit, err := b.unit(ctx, r)
+	unit, present, err := b.ownUnit(ctx, r)
+	if err == nil && !present { // else an earlier run came that far
+		err = b.mountPointFree(ctx, r)
+	}
 	if err != nil {
 		return err
-	}
-	if _, err := os.Stat(filepath.Join(b.Units, unit)); errors.Is(err, fs.ErrNotExist) { // else an earlier run came that far
-		if err := b.mountPointFree(ctx, r); err != nil {
-			return err
-		}
 	}
 	if err := os.MkdirAll(b.Root+r.MountPoint, 0o750); err != nil {
 		return err
@@ -118,16 +141,33 @@ func (b lvmBackend) mount(ctx context.Context, r Repo) error {
 	return b.systemctl(ctx, r, []string{"daemon-reload"}, []string{"enable", unit}, []string{"start", unit})
 }
 
+// ownUnit is the name of the mount unit, and whether it is there. One that was not made for the repository is
+// an error.
+func (b lvmBackend) ownUnit(ctx context.Context, r Repo) (unit string, present bool, err error) {
+	if unit, err = b.unit(ctx, r); err != nil {
+		return "", false, err
+	}
+	text, err := os.ReadFile(filepath.Join(b.Units, unit))
+	if errors.Is(err, fs.ErrNotExist) {
+		return unit, false, nil
+	}
+	if err == nil && !strings.HasPrefix(string(text), unitHead(r)) {
+		err = errcode.New(errcode.RepoForeign, r.Name, "the unit %s was not made for this repository", unit).
+			WithHint("choose another mount point with --mount, or take the unit away")
+	}
+	return unit, true, err
+}
+
 // mountPointFree refuses a directory that holds something: it would be hidden.
-func (b lvmBackend) mountPointFree(ctx context.Context, r Repo) error {
-	on, err := b.findMount(ctx, r)
+func (s Store) mountPointFree(ctx context.Context, r Repo) error {
+	on, err := s.findMount(ctx, r)
 	if err == nil && on != nil {
 		err = errcode.New(errcode.StorageRefused, r.Name, "%s is mounted on %s", on.Source, r.MountPoint)
 	}
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(b.Root + r.MountPoint)
+	entries, err := os.ReadDir(s.Root + r.MountPoint)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -137,10 +177,13 @@ func (b lvmBackend) mountPointFree(ctx context.Context, r Repo) error {
 	return err
 }
 
+func unitHead(r Repo) string {
+	return "# Made by calypso for the repository " + r.Name + "; 'calypso repo delete' takes it away.\n"
+}
+
 func unitText(r Repo) []byte {
 	escape := func(s string) string { return strings.ReplaceAll(s, "%", "%%") }
-	return []byte(fmt.Sprintf(`# Made by calypso for the repository %[1]s; 'calypso repo delete' takes it away.
-[Unit]
+	return []byte(unitHead(r) + fmt.Sprintf(`[Unit]
 Description=calypso repository %[1]s
 
 [Mount]
@@ -178,8 +221,8 @@ type mounted struct {
 }
 
 // findMount tells what is mounted on the mount point; nil is nothing.
-func (b lvmBackend) findMount(ctx context.Context, r Repo) (*mounted, error) {
-	out, err := b.tool(ctx, r, run.Cmd{Name: "findmnt", Package: "util-linux",
+func (s Store) findMount(ctx context.Context, r Repo) (*mounted, error) {
+	out, err := s.tool(ctx, r, run.Cmd{Name: "findmnt", Package: "util-linux",
 		Args: []string{"--json", "--bytes", "--output", "SOURCE,SIZE,AVAIL,USED", "--mountpoint", r.MountPoint}})
 	var exit *run.ExitError
 	if errors.As(err, &exit) && exit.Result.ExitCode == 1 { // findmnt(8): nothing was found
@@ -239,18 +282,17 @@ func (b lvmBackend) growFilesystem(ctx context.Context, r Repo) error {
 
 // forgetMount unmounts it and takes the unit away. A repository that was cut off early has none.
 func (b lvmBackend) forgetMount(ctx context.Context, r Repo) error {
-	unit, err := b.unit(ctx, r)
-	if err != nil {
-		return err
+	unit, present, err := b.ownUnit(ctx, r)
+	if errcode.Of(err) == errcode.RepoForeign {
+		return nil // that is why it was never mounted
 	}
-	file := filepath.Join(b.Units, unit)
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err != nil || !present {
+		return err
 	}
 	if err := b.systemctl(ctx, r, []string{"stop", unit}, []string{"disable", unit}); err != nil {
 		return err
 	}
-	if err := os.Remove(file); err != nil {
+	if err := os.Remove(filepath.Join(b.Units, unit)); err != nil {
 		return err
 	}
 	_ = os.Remove(b.Root + r.MountPoint) // a directory that is not empty stays

@@ -82,9 +82,9 @@ func (b lvmBackend) look(ctx context.Context, r Repo) (Seen, error) {
 	case err != nil:
 		return Seen{}, err
 	case !slices.Contains(v.Tags, mark+"="+r.Name):
-		return Seen{State: Foreign, Reason: fmt.Sprintf("%s does not carry the tag %s=%s: it was not made for this repository", v.FullName(), mark, r.Name)}, nil
+		return Seen{State: Foreign, There: true, Reason: fmt.Sprintf("%s does not carry the tag %s=%s: it was not made for this repository", v.FullName(), mark, r.Name)}, nil
 	}
-	seen := Seen{State: OK, Size: v.Size, Path: v.Path}
+	seen := Seen{State: OK, There: true, Size: v.Size, Path: v.Path}
 	if v.Pool != "" && v.DataPercent != nil {
 		used := int64(float64(v.Size) * *v.DataPercent / 100)
 		left := v.Size - used
@@ -122,7 +122,29 @@ func (b lvmBackend) make(ctx context.Context, r *Repo, save func(Repo) error) er
 	return err
 }
 
-func (b lvmBackend) device(r Repo) string { return b.Root + "/dev/" + r.Object() }
+func (b lvmBackend) device(r Repo) string { return "/dev/" + r.Object() }
+
+func (b lvmBackend) canGrow(ctx context.Context, r Repo, size int64) error {
+	report, err := b.Volumes.Report(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := report.Volume(r.place().pool(), r.Name)
+	if err == nil && v.Pool != "" {
+		err = b.checkThin(report, r)
+	}
+	if err == nil && r.Kind == Filesystem {
+		err = b.mustBeMounted(ctx, r)
+	}
+	if err != nil || v.Pool != "" {
+		return err
+	}
+	group, err := report.Group(v.Group)
+	if err == nil && group.Free < size-v.Size {
+		err = errcode.New(errcode.DiskFull, r.Name, "volume group %s has %d bytes free, and %d more are wanted", group.Name, group.Free, size-v.Size)
+	}
+	return err
+}
 
 func (b lvmBackend) grow(ctx context.Context, r Repo, size int64) error {
 	report, err := b.Volumes.Report(ctx)
@@ -130,9 +152,6 @@ func (b lvmBackend) grow(ctx context.Context, r Repo, size int64) error {
 		return err
 	}
 	v, err := report.Volume(r.place().pool(), r.Name)
-	if err == nil && r.Kind == Filesystem {
-		err = b.mustBeMounted(ctx, r) // before anything is changed
-	}
 	if err == nil && v.Size < size { // else an earlier run came that far
 		err = b.Volumes.Grow(ctx, v, size)
 	}
@@ -175,13 +194,14 @@ func (b lvmBackend) inUse(ctx context.Context, r Repo) error {
 	return errcode.New(errcode.VolumeBusy, r.Name, "%s is in use: %s", r.Object(), disk.Describe(holders)).WithState("nothing was touched")
 }
 
-func (b lvmBackend) remove(ctx context.Context, r Repo) error {
-	seen, err := b.look(ctx, r)
-	if err == nil && r.Kind == Filesystem {
-		err = b.forgetMount(ctx, r)
+func (b lvmBackend) remove(ctx context.Context, r Repo, there bool) error {
+	if r.Kind == Filesystem {
+		if err := b.forgetMount(ctx, r); err != nil {
+			return err
+		}
 	}
-	if err != nil || seen.State == Missing {
-		return err
+	if !there {
+		return nil
 	}
 	return b.Volumes.Remove(ctx, lvm.Volume{Group: r.place().pool(), Name: r.Name})
 }

@@ -6,6 +6,7 @@ import (
 	"calypso/sys/errcode"
 	"calypso/sys/lvm"
 	"calypso/zfs"
+	"calypso/zfs/dataset"
 )
 
 // Backend is what has the space.
@@ -54,10 +55,11 @@ func (p Place) thinPool() string {
 	return pool
 }
 
-// Lock is the lock of every change in the place.
-func (p Place) Lock() string {
-	if p.Backend == ZFS {
-		return zfs.LockPool(p.pool())
+// Lock is the lock of what a repository is made of: its dataset, or all of its volume group, as LVM has one
+// record for that.
+func (r Repo) Lock() string {
+	if r.place().Backend == ZFS {
+		return dataset.Lock(r.Object())
 	}
-	return lvm.LockGroup(p.pool())
+	return lvm.LockGroup(r.place().pool())
 }

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ type Repo struct {
 	SizeBytes     int64     `yaml:"size_bytes"` // as asked for, in whole MiB
 	Thin          bool      `yaml:"thin"`       // nothing is reserved for it
 	Format        string    `yaml:"format"`     // of a file system on LVM: ext4 or xfs; else ""
-	UUID          string    `yaml:"uuid"`       // of that file system; "" before it is made
+	UUID          string    `yaml:"uuid"`       // of that file system; chosen before it is made
+	Formatted     bool      `yaml:"formatted"`  // that file system was made to its end
 	MountPoint    string    `yaml:"mount_point"`
 	Properties    []string  `yaml:"properties"` // of ZFS, beside those that calypso sets
 	Created       time.Time `yaml:"created"`
@@ -64,7 +66,8 @@ const (
 type Seen struct {
 	State     State
 	Reason    string // for a state that is not OK
-	Size      int64  // 0: not there
+	There     bool   // there is something in its place, its own or foreign
+	Size      int64  // 0: not known
 	Used      *int64 // nil: not known (what is on a thick volume of LVM is not)
 	Available *int64
 	Path      string // the device or the directory; "" when there is none
@@ -85,13 +88,19 @@ func (r Repo) check() error {
 		return errcode.New(errcode.Usage, r.Name, "a repository has at least 16 MiB")
 	case r.Kind == Volume && r.MountPoint != "":
 		return errcode.New(errcode.Usage, r.Name, "a volume is not mounted; --mount is for --kind filesystem")
-	case r.MountPoint != "" && !strings.HasPrefix(r.MountPoint, "/"):
-		return errcode.New(errcode.Usage, r.Name, "the mount point %q does not begin with /", r.MountPoint)
+	case r.MountPoint != "" && !validMountPoint(r.MountPoint):
+		return errcode.New(errcode.Usage, r.Name, "%q is no mount point: want a path from / on, without . or .., a / at its end, a backslash or control characters", r.MountPoint)
 	}
 	return nil
 }
 
-// missing is the reason for the state Missing, and the error when such a repository is to be changed.
+// validMountPoint holds a path to what systemd takes in a unit file as it is.
+func validMountPoint(path string) bool {
+	special := func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }
+	return path != "/" && filepath.IsAbs(path) && filepath.Clean(path) == path && !strings.ContainsFunc(path, special)
+}
+
+// mustBe refuses to change a repository whose place is empty or has something else in it.
 func (s Seen) mustBe(r Repo) error {
 	switch s.State {
 	case Missing:

@@ -19,14 +19,14 @@ import (
 
 const schema = 1
 
-// Store is the repositories of this host. Changes want the place's lock held.
+// Store is the repositories of this host. Changes want the lock of the repository and then Repo.Lock held.
 type Store struct {
 	Dir      string // of the records
 	Datasets dataset.Store
 	Volumes  lvm.Tools
 	Tools    run.Runner
 	Units    string // where systemd looks for units: "/etc/systemd/system"
-	Root     string // "" in production: what paths of devices and mount points begin with
+	Root     string // "" in production: where the mount points are made
 }
 
 // backend is ZFS or LVM as repositories need them. All but look change something.
@@ -36,10 +36,13 @@ type backend interface {
 	look(ctx context.Context, r Repo) (Seen, error)
 	// make makes what is missing of a repository; what is there already carries its mark.
 	make(ctx context.Context, r *Repo, save func(Repo) error) error
+	// canGrow refuses what cannot grow to a size, before anything is changed.
+	canGrow(ctx context.Context, r Repo, size int64) error
 	grow(ctx context.Context, r Repo, size int64) error
 	// planRemove refuses to destroy what is in use or has what depends on it.
 	planRemove(ctx context.Context, r Repo) error
-	remove(ctx context.Context, r Repo) error
+	// remove destroys it; what is not there any more leaves only traces on the host.
+	remove(ctx context.Context, r Repo, there bool) error
 }
 
 func (s Store) backend(r Repo) backend {
@@ -200,8 +203,8 @@ func (s Store) Grow(ctx context.Context, name string, size int64, dryRun bool) (
 	if size < r.SizeBytes {
 		return before, before, errcode.New(errcode.StorageRefused, name, "it has %d bytes already, and making it smaller would cut its data off", r.SizeBytes)
 	}
-	if dryRun {
-		return before, before, nil
+	if err = s.backend(r).canGrow(ctx, r, size); err != nil || dryRun {
+		return before, before, err
 	}
 	if err = s.backend(r).grow(ctx, r, size); err != nil {
 		return before, before, err
@@ -220,21 +223,30 @@ func (s Store) PlanDelete(ctx context.Context, name string) (Status, error) {
 	if err != nil {
 		return st, err
 	}
-	if st.Seen.Size == 0 && st.State != Foreign {
-		return st, nil // nothing is there: the record goes
-	}
-	if st.State == Foreign {
+	switch {
+	case st.State == Foreign:
 		return st, st.mustBe(st.Repo)
+	case !st.There:
+		return st, nil // the record goes
 	}
 	return st, s.backend(st.Repo).planRemove(ctx, st.Repo)
 }
 
-// Delete destroys a repository with all data on it. When what it is on is not there its record goes.
-func (s Store) Delete(ctx context.Context, st Status) error {
-	if err := s.backend(st.Repo).remove(ctx, st.Repo); err != nil {
+// Delete does what PlanDelete allowed: it destroys a repository with all data on it. When what it is on is not
+// there its record goes.
+func (s Store) Delete(ctx context.Context, planned Status) error {
+	b := s.backend(planned.Repo)
+	now, err := b.look(ctx, planned.Repo)
+	if err == nil && (now.There != planned.There || now.State == Foreign) {
+		err = errcode.New(errcode.RepoForeign, planned.Name, "%s has changed meanwhile; nothing was touched", planned.Object())
+	}
+	if err == nil {
+		err = b.remove(ctx, planned.Repo, now.There)
+	}
+	if err != nil {
 		return err
 	}
-	if err := os.Remove(s.path(st.Name)); err != nil {
+	if err := os.Remove(s.path(planned.Name)); err != nil {
 		return err
 	}
 	return state.SyncDir(s.Dir)

@@ -20,6 +20,9 @@ const linkPatience = 30 * time.Second
 
 func (b zfsBackend) check(ctx context.Context, r Repo) error {
 	parent, err := b.Datasets.Get(ctx, r.place().Parent)
+	if err == nil && r.MountPoint != "" {
+		err = b.mountPointFree(ctx, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (b zfsBackend) look(ctx context.Context, r Repo) (Seen, error) {
 	case errcode.DatasetNotFound, errcode.PoolNotFound:
 		return Seen{State: Missing, Reason: "there is no dataset " + r.Object()}, nil
 	case errcode.PoolSuspended:
-		return Seen{State: Damaged, Reason: err.Error()}, nil
+		return Seen{State: Damaged, There: true, Reason: err.Error()}, nil
 	default:
 		return Seen{}, err
 	}
@@ -81,13 +84,13 @@ func (b zfsBackend) look(ctx context.Context, r Repo) (Seen, error) {
 		return Seen{}, err
 	}
 	if len(properties) != 1 || properties[0].Value != r.Name || properties[0].Source != "local" {
-		return Seen{State: Foreign, Reason: fmt.Sprintf("%s does not carry %s=%s: it was not made for this repository", r.Object(), mark, r.Name)}, nil
+		return Seen{State: Foreign, There: true, Reason: fmt.Sprintf("%s does not carry %s=%s: it was not made for this repository", r.Object(), mark, r.Name)}, nil
 	}
 	return b.seen(r, d), nil
 }
 
 func (b zfsBackend) seen(r Repo, d dataset.Dataset) Seen {
-	s := Seen{State: OK, Used: d.Used, Available: d.Available}
+	s := Seen{State: OK, There: true, Used: d.Used, Available: d.Available}
 	switch {
 	case d.Type == dataset.Volume:
 		s.Path = b.Datasets.Device(d.Name)
@@ -95,7 +98,7 @@ func (b zfsBackend) seen(r Repo, d dataset.Dataset) Seen {
 			s.Size = *d.VolumeSize
 		}
 		if d.UsedByDataset != nil { // used counts what is reserved
-			left := s.Size - *d.UsedByDataset
+			left := max(s.Size-*d.UsedByDataset, 0) // raidz may need more than the size
 			s.Used, s.Available = d.UsedByDataset, &left
 		}
 		return s // a volume that is written all over is as full as any disk
@@ -128,18 +131,28 @@ func (b zfsBackend) make(ctx context.Context, r *Repo, _ func(Repo) error) error
 	return err
 }
 
+func (b zfsBackend) canGrow(ctx context.Context, r Repo, size int64) error {
+	parent, err := b.Datasets.Get(ctx, r.place().Parent)
+	if err != nil || r.Thin || parent.Available == nil || *parent.Available >= size-r.SizeBytes {
+		return err
+	}
+	return errcode.New(errcode.DiskFull, r.Name, "%s has %d bytes free, and %d more are to be reserved", parent.Name, *parent.Available, size-r.SizeBytes)
+}
+
 func (b zfsBackend) grow(ctx context.Context, r Repo, size int64) error {
-	text := strconv.FormatInt(size, 10)
+	to := func(property string, size int64) error {
+		return b.Datasets.Set(ctx, r.Object(), []string{property + "=" + strconv.FormatInt(size, 10)}, nil)
+	}
 	if r.Kind == Volume {
-		// A volume that is not sparse has a reservation of its size; zfs lets it follow.
-		return b.Datasets.Set(ctx, r.Object(), []string{"volsize=" + text}, nil)
+		return to("volsize", size) // the reservation of one that is not sparse follows
 	}
-	if r.Thin {
-		return b.Datasets.Set(ctx, r.Object(), []string{"quota=" + text}, nil)
+	err := to("quota", size)
+	if err == nil && !r.Thin { // a reservation above the quota is refused
+		if err = to("reservation", size); err != nil {
+			err = errors.Join(err, to("quota", r.SizeBytes))
+		}
 	}
-	// The quota first: a reservation above it is refused.
-	return errors.Join(b.Datasets.Set(ctx, r.Object(), []string{"quota=" + text}, nil),
-		b.Datasets.Set(ctx, r.Object(), []string{"reservation=" + text}, nil))
+	return err
 }
 
 func (b zfsBackend) planRemove(ctx context.Context, r Repo) error {
@@ -184,11 +197,11 @@ func (b zfsBackend) inUse(ctx context.Context, r Repo, d dataset.Dataset) error 
 		WithState("nothing was touched")
 }
 
-func (b zfsBackend) remove(ctx context.Context, r Repo) error {
-	plan, err := b.plan(ctx, r)
-	if errcode.Of(err) == errcode.DatasetNotFound || errcode.Of(err) == errcode.PoolNotFound {
-		return nil // it was not there in the first place
+func (b zfsBackend) remove(ctx context.Context, r Repo, there bool) error {
+	if !there {
+		return nil
 	}
+	plan, err := b.plan(ctx, r)
 	if err == nil && len(plan.Destroy) > 1 {
 		err = errcode.New(errcode.StorageRefused, r.Name, "%s has come meanwhile; nothing was touched", other(plan.Destroy, r.Object()))
 	}
