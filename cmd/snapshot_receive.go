@@ -47,8 +47,8 @@ When a stream breaks off, what came is kept; the message has the token with whic
 // receivedDoc is `calypso snapshot receive --json`.
 type receivedDoc struct {
 	Dataset     string  `json:"dataset"`
-	Sent        string  `json:"sent_snapshot"`
-	GUID        string  `json:"guid"`
+	Sent        *string `json:"sent_snapshot"`
+	GUID        *string `json:"guid"`
 	Incremental bool    `json:"incremental"`
 	Package     bool    `json:"package"`
 	Bytes       *int64  `json:"bytes"`
@@ -125,7 +125,7 @@ func (inv *invocation) abortReceive(ctx context.Context, name string) error {
 func (inv *invocation) receive(ctx context.Context, o dataset.Receive, in *receiveSource) (receivedDoc, error) {
 	store := inv.datasets()
 	h, whole, err := store.PlanReceive(ctx, o, in)
-	doc := receivedDoc{Dataset: o.Dataset, Sent: h.Snapshot, GUID: h.GUID, Incremental: h.FromGUID != "", Package: h.Package,
+	doc := receivedDoc{Dataset: o.Dataset, Sent: orNull(h.Snapshot), GUID: orNull(h.GUID), Incremental: h.FromGUID != "", Package: h.Package,
 		Volume: in.volume, TapeFile: in.file}
 	if err != nil || inv.dryRun {
 		return doc, err
@@ -141,7 +141,7 @@ func (inv *invocation) receive(ctx context.Context, o dataset.Receive, in *recei
 
 func (inv *invocation) emitReceived(doc receivedDoc) error {
 	return inv.emit(doc, func(p *page) {
-		p.line("%s %s into %s", inv.done("received", "receive"), doc.Sent, doc.Dataset)
+		p.line("%s %s into %s", inv.done("received", "receive"), cell(doc.Sent), doc.Dataset)
 		if doc.Bytes != nil {
 			verified := ", verified"
 			if !doc.Verified {
@@ -171,7 +171,7 @@ func ended(received, source error, doc receivedDoc) error {
 	}
 	err := errors.Join(received, source)
 	if err != nil && doc.Verified {
-		return errcode.New(errcode.Of(err), doc.Dataset, "%w", err).WithState("zfs received %s all the same, by its own checksums", doc.Sent)
+		return errcode.New(errcode.Of(err), doc.Dataset, "%w", err).WithState("zfs received %s all the same, by its own checksums", cell(doc.Sent))
 	}
 	return err
 }

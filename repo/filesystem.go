@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"calypso/sys/disk"
 	"calypso/sys/errcode"
 	"calypso/sys/run"
 	"calypso/sys/state"
@@ -40,10 +41,7 @@ func (b lvmBackend) format(ctx context.Context, r *Repo, save func(Repo) error) 
 			return err
 		}
 	}
-	uuid, format, err := b.signature(ctx, *r)
-	if err == nil && format != "" && (format != r.Format || uuid != r.UUID) {
-		err = errcode.New(errcode.RepoForeign, r.Name, "%s holds %s that was not made for this repository", r.Object(), format)
-	}
+	err := b.mayFormat(ctx, *r)
 	if err == nil {
 		_, err = b.tool(ctx, *r, mkfs(*r, b.device(*r)))
 	}
@@ -93,31 +91,15 @@ func mkfs(r Repo, device string) run.Cmd {
 	return run.Cmd{Name: "mkfs.ext4", Args: []string{"-q", "-F", "-E", "nodiscard", "-m", "0", "-U", r.UUID, device}, Package: "e2fsprogs", Timeout: time.Hour}
 }
 
-// signature is what is written on the volume: format "" is nothing that anybody knows.
-func (b lvmBackend) signature(ctx context.Context, r Repo) (uuid, format string, err error) {
-	out, err := b.tool(ctx, r, run.Cmd{Name: "blkid", Args: []string{"-p", "-o", "export", b.device(r)}, Package: "util-linux"})
-	var exit *run.ExitError
-	if errors.As(err, &exit) && exit.Result.ExitCode == 2 && len(exit.Result.Stderr) == 0 {
-		return "", "", nil // blkid(8): nothing was found; when it cannot read it says so, with the same status
-	}
-	if err != nil {
-		return "", "", err
-	}
-	for line := range strings.Lines(string(out.Stdout)) {
-		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-		switch key {
-		case "UUID":
-			uuid = value
-		case "TYPE":
-			format = value
-		case "PTTYPE":
-			format = "partition table"
+// mayFormat refuses a volume on which anything is written but what an mkfs of this repository left.
+func (b lvmBackend) mayFormat(ctx context.Context, r Repo) error {
+	list, err := disk.System(b.Tools).Signatures(ctx, b.device(r))
+	for _, s := range list {
+		if s.Type != r.Format || s.UUID != r.UUID {
+			return errcode.New(errcode.RepoForeign, r.Name, "something was written there that was not made for this repository: %s", s)
 		}
 	}
-	if format == "" {
-		format = "unknown data"
-	}
-	return uuid, format, nil
+	return err
 }
 
 // DefaultMountPoint is where a filesystem on LVM is mounted when nothing else is said.

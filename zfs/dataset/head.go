@@ -15,7 +15,7 @@ import (
 // Head is the first record of a stream, a dmu_replay_record of type DRR_BEGIN (OpenZFS, zfs_ioctl.h).
 type Head struct {
 	Snapshot string // with the dataset it was sent from: "tank/a@x"
-	GUID     string // of that snapshot
+	GUID     string // of that snapshot; "" of a package
 	FromGUID string // of the snapshot that the receiver must have; "" for a full stream
 	Package  bool   // several streams: what -R and -I make
 	Volume   bool   // of a volume; a package does not tell
@@ -64,12 +64,17 @@ func parseHead(buf []byte) (Head, error) {
 		return Head{}, errcode.New(errcode.StreamDamaged, "", "the stream names no snapshot").WithState("nothing was received")
 	}
 	version := order.Uint64(buf[16:])
-	h := Head{Snapshot: name, GUID: strconv.FormatUint(order.Uint64(buf[40:]), 10), Package: version&3 == compound,
+	h := Head{Snapshot: name, GUID: guid(order.Uint64(buf[40:])), FromGUID: guid(order.Uint64(buf[48:])), Package: version&3 == compound,
 		Resuming: version>>2&resuming != 0, Volume: order.Uint32(buf[32:]) == osTypeVol, Clone: order.Uint32(buf[36:])&flagClone != 0}
-	if from := order.Uint64(buf[48:]); from != 0 {
-		h.FromGUID = strconv.FormatUint(from, 10)
-	}
 	return h, nil
+}
+
+// guid is "" for none.
+func guid(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 // Short is the name of the snapshot without its dataset.

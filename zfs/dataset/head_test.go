@@ -33,26 +33,28 @@ const (
 )
 
 func TestParseHead(t *testing.T) {
-	base := Head{Snapshot: "tank/data@s1", GUID: "5439303476165633927"}
-	with := func(f func(*Head)) Head { h := base; f(&h); return h }
 	for name, c := range map[string]struct {
 		fields string
 		want   Head
 	}{
-		"little endian": {little, base},
-		"big endian":    {big, base},
-		"incremental": {strings.TrimSuffix(little, "0000000000000000") + "0100000000000000",
-			with(func(h *Head) { h.FromGUID = "1" })},
-		"package":  {strings.Replace(little, "11000000", "12000000", 1), with(func(h *Head) { h.Package = true })},
-		"volume":   {strings.Replace(little, "02000000 0c", "03000000 0c", 1), with(func(h *Head) { h.Volume = true })},
-		"clone":    {strings.Replace(little, "0c000000", "0d000000", 1), with(func(h *Head) { h.Clone = true })},
-		"resuming": {strings.Replace(little, "11000000", "11004000", 1), with(func(h *Head) { h.Resuming = true })},
+		"tank/data@s1": {little, Head{GUID: "5439303476165633927"}},
+		"pool/data@s1": {big, Head{GUID: "5439303476165633927"}},
+		// As zfs send of OpenZFS 2.3.9 makes them: -R, a volume, -i of a clone from its origin, -t.
+		"tank/a@x": {"00000000 c8040000 accbbaf5 02000000 02000000 00000000 00000000 00000000 00000000 00000000 0000000000000000 0000000000000000",
+			Head{Package: true}},
+		"tank/a/vol@x": {"00000000 00000000 accbbaf5 02000000 01000c01 00000000 27cb016b 00000000 03000000 0c000000 5b93f7b492b5c888 0000000000000000",
+			Head{GUID: "9856327426206307163", Volume: true}},
+		"tank/cl@y": {"00000000 00000000 accbbaf5 02000000 11000000 00000000 2fcb016b 00000000 02000000 0d000000 3e99e456ca153827 ec958c5bc1fbc086",
+			Head{GUID: "2826032724960385342", FromGUID: "9710037604493989356", Clone: true}},
+		"tank/r@x": {"00000000 60000000 accbbaf5 02000000 11004c01 00000000 27cb016b 00000000 02000000 0c000000 ec958c5bc1fbc086 0000000000000000",
+			Head{GUID: "9710037604493989356", Resuming: true}},
 	} {
-		if got, err := parseHead(record(t, c.fields, "tank/data@s1")); err != nil || got != c.want {
-			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
+		c.want.Snapshot = name
+		if got, err := parseHead(record(t, c.fields, name)); err != nil || got != c.want {
+			t.Errorf("%s: %#v, %v; want %#v", name, got, err, c.want)
 		}
 	}
-	if got := base.Short(); got != "s1" {
+	if got := (Head{Snapshot: "tank/data@s1"}).Short(); got != "s1" {
 		t.Errorf("Short = %q", got)
 	}
 }

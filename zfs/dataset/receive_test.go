@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"calypso/sys/errcode"
 	"calypso/sys/run"
 	"calypso/sys/run/transcript"
-	"calypso/zfs"
 )
 
 // recordedOf is an answer that another call got: zfs receive with a redirection, say.
@@ -30,22 +28,6 @@ func recordedOf(t *testing.T, args, name string) run.Exchange {
 // call is ask for what has a '_' in it.
 func call(args, stdout string) run.Exchange {
 	return run.Exchange{Argv: strings.Fields("zfs " + args), Stdout: stdout}
-}
-
-// receiver reads its input to the end, as zfs does, and answers from exchanges.
-func receiver(t *testing.T, exchanges ...run.Exchange) Store {
-	t.Helper()
-	s := store(t, nil, exchanges...)
-	replay := s.Tools.Runner
-	s.Tools = zfs.Tools{Proc: s.Tools.Proc, Runner: runner(func(ctx context.Context, c run.Cmd) (run.Result, error) {
-		if c.Stdin != nil {
-			if _, err := io.Copy(io.Discard, c.Stdin); err != nil {
-				return run.Result{}, err
-			}
-		}
-		return replay.Run(ctx, c)
-	})}
-	return s
 }
 
 const (
@@ -104,13 +86,13 @@ func TestPlanReceive(t *testing.T) {
 var s1 = Head{Snapshot: "tank/data@s1", GUID: "5439303476165633927"}
 
 func TestReceive(t *testing.T) {
-	s := receiver(t, ask(takeIt, ""), ask(getSnap, snapRow))
+	s := store(t, nil, ask(takeIt, ""), ask(getSnap, snapRow))
 	var told int64
 	got, err := s.Receive(ctx, Receive{Dataset: "tank/b"}, s1, strings.NewReader("0123456789"), func(n int64) { told = n })
 	if err != nil || !got.Verified || got.Bytes != 10 || told != 10 {
 		t.Errorf("Receive = %+v, %v, told %d; want 10 bytes, verified", got, err, told)
 	}
-	s = receiver(t, ask(takeIt, ""), ask(getSnap, strings.Replace(snapRow, "5439", "1111", 1)), noToken())
+	s = store(t, nil, ask(takeIt, ""), ask(getSnap, strings.Replace(snapRow, "5439", "1111", 1)), noToken())
 	got, err = s.Receive(ctx, Receive{Dataset: "tank/b"}, s1, strings.NewReader("x"), nil)
 	if errcode.Of(err) != errcode.StreamDamaged || got.Verified {
 		t.Errorf("another GUID: %+v, %v; want stream_damaged", got, err)
@@ -147,7 +129,7 @@ func TestReceiveFails(t *testing.T) {
 		"12-send-recv-nopool":        {errcode.DatasetNotFound, fails(call(askToken, ""), "cannot open 'tank/b': dataset does not exist\n"), ""},
 	} {
 		t.Run(recording, func(t *testing.T) {
-			s := receiver(t, recordedOf(t, takeIt, recording), c.kept)
+			s := store(t, nil, recordedOf(t, takeIt, recording), c.kept)
 			got, err := s.Receive(ctx, Receive{Dataset: "tank/b"}, s1, strings.NewReader("x"), nil)
 			wantError(t, err, c.code, strings.Fields(c.says)...)
 			if got.Verified {
@@ -162,7 +144,7 @@ func TestReceiveFails(t *testing.T) {
 
 // A source that breaks off is why zfs got no whole stream: it is blamed, and what was kept is told.
 func TestSourceBreaksOff(t *testing.T) {
-	s := receiver(t, recordedOf(t, takeIt, "12-send-recv-s-truncated"), aToken())
+	s := store(t, nil, recordedOf(t, takeIt, "12-send-recv-s-truncated"), aToken())
 	tape := errcode.New(errcode.ArchiveDamaged, "file 3", "unreadable")
 	source := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(tape))
 	got, err := s.Receive(ctx, Receive{Dataset: "tank/b"}, s1, source, nil)
@@ -174,7 +156,7 @@ func TestSourceBreaksOff(t *testing.T) {
 
 // zfs has all that it wants, and the source says then that it was not what was written: no success.
 func TestSourceFailsAtItsEnd(t *testing.T) {
-	s := receiver(t, ask(takeIt, ""), ask(getSnap, snapRow))
+	s := store(t, nil, ask(takeIt, ""), ask(getSnap, snapRow))
 	tape := errcode.New(errcode.ArchiveDamaged, "file 3", "SHA-256")
 	got, err := s.Receive(ctx, Receive{Dataset: "tank/b"}, s1, io.MultiReader(strings.NewReader("all"), iotest.ErrReader(tape)), nil)
 	if !errors.Is(err, tape) || !got.Verified {
@@ -184,7 +166,7 @@ func TestSourceFailsAtItsEnd(t *testing.T) {
 
 // In a package the part that was kept is in one of the datasets below.
 func TestPackageBreaksOff(t *testing.T) {
-	s := receiver(t, recordedOf(t, takeIt, "12-send-recv-s-truncated"),
+	s := store(t, nil, recordedOf(t, takeIt, "12-send-recv-s-truncated"),
 		call("get -H -o value,name -t filesystem,volume -r receive_resume_token tank/b", "-\ttank/b\n"+token+"\ttank/b/c\n"))
 	_, err := s.Receive(ctx, Receive{Dataset: "tank/b"}, Head{Snapshot: "tank/a@x", Package: true}, strings.NewReader("x"), nil)
 	wantError(t, err, errcode.StreamDamaged, "kept in tank/b/c", "--abort tank/b/c")
