@@ -84,8 +84,12 @@ func runSnapshotReceive(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	doc, err := inv.receive(ctx, o, in)
-	if err := ended(err, in.Close(), doc); err != nil {
+	end := in.Close()
+	if err := ended(err, end, doc); err != nil {
 		return err
+	}
+	if errors.Is(end, errNotWanted) && !inv.dryRun {
+		inv.warn("the archive goes on behind the stream: what follows was not read, and its SHA-256 not compared")
 	}
 	return inv.emitReceived(doc)
 }
