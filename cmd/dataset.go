@@ -6,7 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"calypso/sys/disk"
+	"github.com/dustin/go-humanize"
+
 	"calypso/sys/errcode"
 	"calypso/zfs/dataset"
 )
@@ -27,14 +28,12 @@ func datasetArg() arg { return arg{Name: "DATASET", Usage: "file system or volum
 
 // datasets is the datasets of this host.
 func (inv *invocation) datasets() dataset.Store {
-	return dataset.Store{Tools: zfsTools(), Dev: "/dev", Users: usersOf}
+	return dataset.Store{Tools: zfsTools(), Dev: hostDev, Users: usersOf}
 }
 
 // usersOf asks the kernel who uses a device or a mounted file system.
 func usersOf(ctx context.Context, path string) ([]dataset.Holder, error) {
-	host := disk.System(hostTools)
-	host.Proc = hostProc
-	found, err := host.Holders(ctx, path)
+	found, err := hostDisks().Holders(ctx, path)
 	var list []dataset.Holder
 	for _, h := range found {
 		list = append(list, dataset.Holder{Kind: h.Kind, Name: h.Name, PID: h.PID, Command: h.Command, Text: h.String()})
@@ -135,7 +134,7 @@ func runDatasetList(ctx context.Context, inv *invocation) error {
 	t := newTable("name", "type", ">used", ">available", ">referenced", ">volume size", "mountpoint")
 	err = store.List(ctx, inv.arg("DATASET"), inv.flag("recursive"), types, func(d dataset.Dataset) {
 		doc.Datasets = append(doc.Datasets, newDatasetDoc(d))
-		t.row(d.Name, d.Type, bytesCell(d.Used), bytesCell(d.Available), bytesCell(d.Referenced), bytesCell(d.VolumeSize), d.Mountpoint)
+		t.row(d.Name, d.Type, spaceCell(d.Used), spaceCell(d.Available), spaceCell(d.Referenced), spaceCell(d.VolumeSize), d.Mountpoint)
 	})
 	if err != nil {
 		return err
@@ -162,12 +161,17 @@ func (inv *invocation) suspendedPools(store dataset.Store) ([]string, error) {
 	return pools, err
 }
 
-// bytesCell is a size for a table, nil for none.
-func bytesCell(n *int64) string {
+// spaceText is a number of bytes for people, in powers of 1024 as zfs counts them: "16MiB".
+func spaceText(n int64) string {
+	return strings.ReplaceAll(humanize.IBytes(uint64(max(n, 0))), " ", "")
+}
+
+// spaceCell is a number of bytes for a table, nil for none.
+func spaceCell(n *int64) string {
 	if n == nil {
 		return ""
 	}
-	return bytesText(*n)
+	return spaceText(*n)
 }
 
 // datasetShowDoc is `calypso dataset show --json`.
@@ -239,10 +243,10 @@ func runDatasetShow(ctx context.Context, inv *invocation) error {
 // dataset is what `dataset show` draws.
 func (p *page) dataset(doc datasetShowDoc) {
 	p.pairs("name", doc.Name, "type", doc.Type, "created", doc.Creation, "GUID", doc.GUID, "origin", doc.Origin,
-		"mountpoint", doc.Mountpoint, "mounted", doc.Mounted, "device", doc.Device, "volume size", bytesCell(doc.VolumeSizeBytes),
-		"available", bytesCell(doc.AvailableBytes), "used", bytesCell(doc.UsedBytes), "  by itself", bytesCell(doc.UsedByDatasetBytes),
-		"  by snapshots", bytesCell(doc.UsedBySnapshotsBytes), "  by what is below", bytesCell(doc.UsedByChildrenBytes),
-		"  by refreservation", bytesCell(doc.UsedByRefreservationBytes))
+		"mountpoint", doc.Mountpoint, "mounted", doc.Mounted, "device", doc.Device, "volume size", spaceCell(doc.VolumeSizeBytes),
+		"available", spaceCell(doc.AvailableBytes), "used", spaceCell(doc.UsedBytes), "  by itself", spaceCell(doc.UsedByDatasetBytes),
+		"  by snapshots", spaceCell(doc.UsedBySnapshotsBytes), "  by what is below", spaceCell(doc.UsedByChildrenBytes),
+		"  by refreservation", spaceCell(doc.UsedByRefreservationBytes))
 	for _, h := range doc.Holders {
 		p.line("in use: %s", h.Text)
 	}

@@ -63,7 +63,7 @@ func (inv *invocation) confirmDestroy(ctx context.Context, plan dataset.Plan) er
 		return inv.confirm(ctx, "destroy "+plan.Name+", which is empty")
 	}
 	return inv.confirmName(ctx, plan.Name, fmt.Sprintf("destroy %s, about %s: %s", counted(len(plan.Destroy), "dataset and snapshot"),
-		bytesText(plan.Reclaim), firstOf(plan.Destroy)))
+		spaceText(plan.Reclaim), firstOf(plan.Destroy)))
 }
 
 // firstOf names the first of a list and counts the rest.
@@ -87,6 +87,6 @@ func (inv *invocation) emitDestroyed(doc destroyedDoc) error {
 		for _, name := range doc.Destroyed {
 			p.line("%s %s", inv.done("destroyed", "destroy"), name)
 		}
-		p.line("%s about %s", inv.done("freed", "free"), bytesText(doc.FreeBytes))
+		p.line("%s about %s", inv.done("freed", "free"), spaceText(doc.FreeBytes))
 	})
 }

@@ -102,7 +102,7 @@ func newLVMListDoc(r lvm.Report) lvmListDoc {
 func (p *page) lvm(doc lvmListDoc) {
 	t := newTable("volume group", ">size", ">free", ">pvs", ">missing", ">lvs")
 	for _, g := range doc.VolumeGroups {
-		t.row(g.Name, bytesText(g.SizeBytes), bytesText(g.FreeBytes), g.PhysicalVolumes, g.Missing, g.LogicalVolumes)
+		t.row(g.Name, spaceText(g.SizeBytes), spaceText(g.FreeBytes), g.PhysicalVolumes, g.Missing, g.LogicalVolumes)
 	}
 	p.table(t, "no volume groups")
 	t = newTable("physical volume", "volume group", ">size", ">free", "note")
@@ -111,7 +111,7 @@ func (p *page) lvm(doc lvmListDoc) {
 		if v.Missing {
 			note = "missing"
 		}
-		t.row(v.Device, v.Group, bytesText(v.SizeBytes), bytesText(v.FreeBytes), note)
+		t.row(v.Device, v.Group, spaceText(v.SizeBytes), spaceText(v.FreeBytes), note)
 	}
 	p.part(t)
 	t = newTable("logical volume", ">size", "layout", "in", ">data %", ">metadata %", "health")
@@ -120,7 +120,7 @@ func (p *page) lvm(doc lvmListDoc) {
 		if in == nil {
 			in = v.Origin
 		}
-		t.row(v.Group+"/"+v.Name, bytesText(v.SizeBytes), strings.Join(v.Layout, ", "), in, percentCell(v.DataPercent), percentCell(v.MetadataPercent), v.health())
+		t.row(v.Group+"/"+v.Name, spaceText(v.SizeBytes), strings.Join(v.Layout, ", "), in, percentCell(v.DataPercent), percentCell(v.MetadataPercent), v.health())
 	}
 	p.part(t)
 	if doc.Complaint != nil {

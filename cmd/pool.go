@@ -69,7 +69,7 @@ func runPoolList(ctx context.Context, inv *invocation) error {
 	t := newTable("name", "state", ">size", ">allocated", ">free", ">used %", ">frag %", ">dedup")
 	for _, s := range list {
 		doc.Pools = append(doc.Pools, newPoolSpaceDoc(s))
-		t.row(s.Name, s.State, binaryCell(s.Size), binaryCell(s.Allocated), binaryCell(s.Free), numberCell(s.Capacity), numberCell(s.Fragmentation), formatted(s.DedupRatio, "%.2f"))
+		t.row(s.Name, s.State, bytesCell(s.Size), bytesCell(s.Allocated), bytesCell(s.Free), numberCell(s.Capacity), numberCell(s.Fragmentation), formatted(s.DedupRatio, "%.2f"))
 	}
 	return inv.emit(doc, func(p *page) { p.table(t, "no pools") })
 }
@@ -128,8 +128,8 @@ func runPoolShow(ctx context.Context, inv *invocation) error {
 }
 
 func (p *page) pool(doc poolShowDoc) {
-	p.pairs("pool", doc.Name, "guid", doc.GUID, "state", doc.State, "size", binaryCell(doc.SizeBytes), "allocated", binaryCell(doc.AllocatedBytes),
-		"free", binaryCell(doc.FreeBytes), "used %", numberCell(doc.CapacityPercent), "fragmentation %", numberCell(doc.FragmentationPercent))
+	p.pairs("pool", doc.Name, "guid", doc.GUID, "state", doc.State, "size", bytesCell(doc.SizeBytes), "allocated", bytesCell(doc.AllocatedBytes),
+		"free", bytesCell(doc.FreeBytes), "used %", numberCell(doc.CapacityPercent), "fragmentation %", numberCell(doc.FragmentationPercent))
 	p.blank()
 	p.vdevs(doc.Vdevs)
 	p.blank()
@@ -185,8 +185,8 @@ func (p *page) vdevs(list []vdevDoc) {
 	p.table(t, "no devices")
 }
 
-// binaryCell is a number of bytes for people, in powers of 1024 as zpool counts them: "480MiB".
-func binaryCell(n *uint64) *string {
+// bytesCell is a number of bytes for people, in powers of 1024 as zpool counts them: "480MiB".
+func bytesCell(n *uint64) *string {
 	if n == nil {
 		return nil
 	}

@@ -61,9 +61,9 @@ func runPoolARC(_ context.Context, inv *invocation) error {
 
 func (p *page) arc(doc arcDoc) {
 	percent := func(x *float64) *string { return formatted(x, "%.1f %%") }
-	p.pairs("size", binaryCell(doc.SizeBytes), "target", binaryCell(doc.TargetBytes), "minimum", binaryCell(doc.MinBytes), "maximum", binaryCell(doc.MaxBytes),
-		"data", binaryCell(doc.DataBytes), "metadata", binaryCell(doc.MetadataBytes), "recently used", binaryCell(doc.MRUBytes), "frequently used", binaryCell(doc.MFUBytes),
-		"second level", binaryCell(doc.L2Bytes),
+	p.pairs("size", bytesCell(doc.SizeBytes), "target", bytesCell(doc.TargetBytes), "minimum", bytesCell(doc.MinBytes), "maximum", bytesCell(doc.MaxBytes),
+		"data", bytesCell(doc.DataBytes), "metadata", bytesCell(doc.MetadataBytes), "recently used", bytesCell(doc.MRUBytes), "frequently used", bytesCell(doc.MFUBytes),
+		"second level", bytesCell(doc.L2Bytes),
 		"hits", percent(doc.Hit.All), "hits, demand data", percent(doc.Hit.DemandData), "hits, demand metadata", percent(doc.Hit.DemandMetadata),
 		"hits, prefetch data", percent(doc.Hit.PrefetchData), "hits, prefetch metadata", percent(doc.Hit.PrefetchMetadata), "hits, second level", percent(doc.Hit.L2),
 		"throttled by memory", numberCell(doc.Throttled))

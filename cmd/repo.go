@@ -86,7 +86,7 @@ func runRepoList(ctx context.Context, inv *invocation) error {
 	for _, s := range list {
 		d := newRepoDoc(s)
 		doc.Repos = append(doc.Repos, d)
-		t.row(d.Name, d.Kind, d.On, bytesCell(d.SizeBytes), bytesCell(d.UsedBytes), bytesCell(d.AvailableBytes), d.State, d.Path)
+		t.row(d.Name, d.Kind, d.On, spaceCell(d.SizeBytes), spaceCell(d.UsedBytes), spaceCell(d.AvailableBytes), d.State, d.Path)
 	}
 	return inv.emit(doc, func(p *page) { p.table(t, "no repositories; 'calypso repo create' makes one") })
 }
@@ -126,9 +126,9 @@ func (inv *invocation) emitRepo(s repo.Status, did string) error {
 		t.row("on", d.On)
 		t.row("object", d.Object)
 		t.row("path", d.Path)
-		t.row("size", bytesCell(d.SizeBytes))
-		t.row("used", bytesCell(d.UsedBytes))
-		t.row("available", bytesCell(d.AvailableBytes))
+		t.row("size", spaceCell(d.SizeBytes))
+		t.row("used", spaceCell(d.UsedBytes))
+		t.row("available", spaceCell(d.AvailableBytes))
 		t.row("thin", d.Thin)
 		t.row("format", d.Format)
 		t.row("uuid", d.UUID)
@@ -179,7 +179,7 @@ func runRepoCreate(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	return inv.emitRepo(s, fmt.Sprintf("%s repository %s, a %s of %s: %s", inv.done("made", "make"), s.Name, s.Kind, bytesText(s.SizeBytes), cell(orNull(s.Path))))
+	return inv.emitRepo(s, fmt.Sprintf("%s repository %s, a %s of %s: %s", inv.done("made", "make"), s.Name, s.Kind, spaceText(s.SizeBytes), cell(orNull(s.Path))))
 }
 
 // completeForLVM fills in what ZFS decides by itself, and refuses for each what only the other has.
@@ -223,7 +223,7 @@ func runRepoGrow(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	return inv.emitRepo(after, fmt.Sprintf("%s repository %s from %s to %s", inv.done("grew", "grow"), after.Name,
-		bytesText(before.Seen.Size), bytesText(max(after.Seen.Size, inv.size("size")))))
+		spaceText(before.Seen.Size), spaceText(max(after.Seen.Size, inv.size("size")))))
 }
 
 // lockKnownRepo takes the locks of the repository that is named.
@@ -257,7 +257,7 @@ func runRepoDelete(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("destroy repository %s and all data on %s, %s", s.Name, s.Object(), bytesText(s.Seen.Size))
+	what := fmt.Sprintf("destroy repository %s and all data on %s, %s", s.Name, s.Object(), spaceText(s.Seen.Size))
 	if !s.There {
 		what = fmt.Sprintf("forget repository %s; %s", s.Name, s.Reason)
 	}

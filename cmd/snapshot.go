@@ -75,7 +75,7 @@ func runSnapshotList(ctx context.Context, inv *invocation) error {
 			doc.Snapshots = append(doc.Snapshots, newSnapshotDoc(s))
 			return
 		}
-		t.row(s.Name, s.Creation, bytesText(s.Used), bytesText(s.Referenced), s.Holds, strings.Join(s.Clones, ","))
+		t.row(s.Name, s.Creation, spaceText(s.Used), spaceText(s.Referenced), s.Holds, strings.Join(s.Clones, ","))
 	})
 	if err != nil {
 		return err
@@ -185,7 +185,7 @@ func (inv *invocation) destroySnapshots(ctx context.Context, store dataset.Store
 		doc.Destroyed = append(doc.Destroyed, plan.All()...)
 		doc.FreeBytes += plan.Reclaim
 	}
-	what := fmt.Sprintf("destroy %s, about %s: %s", counted(len(doc.Destroyed), "snapshot"), bytesText(doc.FreeBytes), firstOf(doc.Destroyed))
+	what := fmt.Sprintf("destroy %s, about %s: %s", counted(len(doc.Destroyed), "snapshot"), spaceText(doc.FreeBytes), firstOf(doc.Destroyed))
 	var err error
 	if severely {
 		err = inv.confirmName(ctx, plans[0].Spec, what)

@@ -108,7 +108,7 @@ func (p *page) prune(inv *invocation, doc pruneDoc) {
 		if s.Keep {
 			what = inv.done("kept", "keep")
 		}
-		t.row(s.Name, s.Creation, bytesText(s.UsedBytes), what, strings.Join(s.Reasons, ", "))
+		t.row(s.Name, s.Creation, spaceText(s.UsedBytes), what, strings.Join(s.Reasons, ", "))
 	}
 	p.table(t, "no snapshots of this name")
 	p.line("%s %s, %s %d", inv.done("destroyed", "destroy"), counted(doc.Destroyed, "snapshot"), inv.done("kept", "keep"), doc.Kept)

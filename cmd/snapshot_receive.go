@@ -151,7 +151,7 @@ func (inv *invocation) emitReceived(doc receivedDoc) error {
 			if !doc.Verified {
 				verified = "; of a package only zfs itself has compared the checksums"
 			}
-			p.line("%s%s", bytesText(*doc.Bytes), verified)
+			p.line("%s%s", spaceText(*doc.Bytes), verified)
 		}
 	})
 }

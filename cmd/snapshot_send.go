@@ -211,7 +211,7 @@ func (inv *invocation) emitSent(doc sentDoc) error {
 			p.pairs("file", *doc.File, "bytes", *doc.Bytes, "SHA-256", *doc.SHA256)
 			return
 		}
-		p.line("about %s", cell(bytesCell(doc.EstimateBytes)))
+		p.line("about %s", cell(spaceCell(doc.EstimateBytes)))
 	})
 }
 

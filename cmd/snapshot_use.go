@@ -59,7 +59,7 @@ func runSnapshotRollback(ctx context.Context, inv *invocation) error {
 		for _, name := range append(doc.Clones, doc.Newer...) {
 			p.line("%s %s", inv.done("destroyed", "destroy"), name)
 		}
-		p.line("%s %s back to %s; written since and lost: %s", inv.done("rolled", "roll"), of, name, bytesText(doc.WrittenBytes))
+		p.line("%s %s back to %s; written since and lost: %s", inv.done("rolled", "roll"), of, name, spaceText(doc.WrittenBytes))
 	})
 }
 
@@ -78,7 +78,7 @@ func (inv *invocation) confirmRollback(ctx context.Context, doc rollbackDoc) err
 	case len(doc.Clones) > 0 && !inv.flag("clones"):
 		return refused("newer snapshots have clones", doc.Clones, "--clones")
 	}
-	what := fmt.Sprintf("lose what was written since %s, %s", doc.Snapshot, bytesText(doc.WrittenBytes))
+	what := fmt.Sprintf("lose what was written since %s, %s", doc.Snapshot, spaceText(doc.WrittenBytes))
 	if gone := append(doc.Clones, doc.Newer...); len(gone) > 0 {
 		what += ", and destroy " + firstOf(gone)
 	}

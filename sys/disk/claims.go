@@ -128,10 +128,10 @@ func (u *use) processes() []Holder {
 	return list
 }
 
-// namespaces finds other mount namespaces that have the file system mounted: it stays busy in them when it is
-// unmounted here. One process stands for each.
+// namespaces finds other mount namespaces that keep the file system mounted when it is unmounted here. One process
+// stands for each. Of a device that is mounted here that is reason enough.
 func (u *use) namespaces() []Holder {
-	if len(u.points) == 0 && len(u.blocks) == 0 {
+	if len(u.points) == 0 && (len(u.blocks) == 0 || slices.ContainsFunc(u.mounts, u.fromBlocks)) {
 		return nil
 	}
 	seen := map[string]bool{namespace(u.Proc, "self"): true, "": true}
@@ -140,7 +140,7 @@ func (u *use) namespaces() []Holder {
 		dir := strconv.Itoa(o.PID)
 		if ns := namespace(u.Proc, dir); !seen[ns] {
 			seen[ns] = true
-			if mounts, err := readMounts(filepath.Join(u.Proc, dir, "mountinfo")); err == nil && slices.ContainsFunc(mounts, u.sameFileSystem) {
+			if mounts, err := readMounts(filepath.Join(u.Proc, dir, "mountinfo")); err == nil && u.staysIn(mounts) {
 				list = append(list, Holder{Kind: KindNamespace, PID: o.PID, Command: o.Command})
 			}
 		}
@@ -148,19 +148,29 @@ func (u *use) namespaces() []Holder {
 	return list
 }
 
+// staysIn says whether one of the mounts of another namespace is of the file systems and does not follow ours.
+func (u *use) staysIn(mounts []mount) bool {
+	for _, m := range mounts {
+		if u.fromBlocks(m) {
+			return true
+		}
+		for _, p := range u.points {
+			if m.device == p.device && !follows(parentOf(p, u.mounts), parentOf(m, mounts)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (u *use) fromBlocks(m mount) bool {
+	_, ok := u.mountedFrom(m)
+	return ok
+}
+
 func namespace(procfs, pid string) string {
 	link, _ := os.Readlink(filepath.Join(procfs, pid, "ns/mnt"))
 	return link
-}
-
-func (u *use) sameFileSystem(m mount) bool {
-	for _, p := range u.points {
-		if m.device == p.device {
-			return true
-		}
-	}
-	_, ok := u.mountedFrom(m)
-	return ok
 }
 
 // pools finds the imported pools that have the device or file as a member. What the label says counts only when

@@ -45,13 +45,19 @@ func TestHoldersOfDisk(t *testing.T) {
 		{Kind: KindTarget, Name: "LIO iblock_0/disk1"},
 		{Kind: KindTarget, Name: "SCST lun1", Node: d + "/dm-0"},
 		{Kind: KindProcess, PID: 77, Command: "dd of=/dev/sda2"},
-		{Kind: KindNamespace, PID: 77, Command: "dd of=/dev/sda2"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Holders is not what was wanted (-want +got):\n%s", diff)
 	}
 	if got := Describe(want[:2]); got != "LVM volume vg0-home ("+d+"/sda2), mounted at /boot ("+d+"/sda1)" {
 		t.Errorf("Describe = %s", got)
+	}
+	// Mounted in a container alone.
+	if err := os.WriteFile(filepath.Join(h.Proc, "77/mountinfo"), []byte("1 1 8:16 / /c rw - ext4 /dev/sdb rw\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Holders(ctx, d+"/sdb"); err != nil || len(got) != 2 || got[1] != (Holder{Kind: KindNamespace, PID: 77, Command: "dd of=/dev/sda2"}) {
+		t.Errorf("Holders of what a container has mounted = %v, %v", got, err)
 	}
 	if got, err := h.Holders(ctx, d+"/nvme0n1"); err != nil || len(got) != 0 {
 		t.Errorf("Holders of a free disk = %v, %v", got, err)
@@ -165,13 +171,41 @@ func TestParseMounts(t *testing.T) {
 broken
 9 9 9:9 / /x rw -
 `
-	want := []mount{{"254:0", "/", "ext4", "/dev/vda"}, {"98:0", "/mnt2", "ext3", "/dev/root"}, {"0:45", `/srv/with blank\`, "zfs", "ta nk/d"}}
+	want := []mount{{"21", "1", "", "", "254:0", "/", "ext4", "/dev/vda"}, {"36", "35", "", "1", "98:0", "/mnt2", "ext3", "/dev/root"},
+		{"60", "21", "9", "", "0:45", `/srv/with blank\`, "zfs", "ta nk/d"}}
 	got, err := parseMounts(strings.NewReader(lines))
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("parseMounts = %v, %v; want %v", got, err, want)
 	}
 	if pool := got[2].pool(); pool != "ta nk" {
 		t.Errorf("pool = %q", pool)
+	}
+}
+
+// As systemd (slave), unshare --propagation private, and a container with a bind mount show them.
+func TestFollows(t *testing.T) {
+	parse := func(lines string) []mount {
+		list, err := parseMounts(strings.NewReader(lines))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	here := parse("21 1 254:0 / / rw shared:1 - ext4 /dev/vda rw\n60 21 0:45 / /tank rw shared:9 - zfs tank rw\n")
+	u := &use{Host: tree(t, nil), mounts: here, points: map[uint64]mount{5: here[1]}}
+	for name, tt := range map[string]struct {
+		lines string
+		stays bool
+	}{
+		"slave":     {"121 100 254:0 / / rw shared:30 master:1 - ext4 /dev/vda rw\n160 121 0:45 / /tank rw shared:31 master:9 - zfs tank rw\n", false},
+		"peer":      {"121 100 254:0 / / rw shared:1 - ext4 /dev/vda rw\n160 121 0:45 / /tank rw shared:9 - zfs tank rw\n", false},
+		"private":   {"121 100 254:0 / / rw - ext4 /dev/vda rw\n160 121 0:45 / /tank rw - zfs tank rw\n", true},
+		"container": {"121 100 0:70 / / rw - overlay overlay rw\n160 121 0:45 / /data rw master:9 - zfs tank rw\n", true},
+		"other":     {"121 100 254:0 / / rw - ext4 /dev/vda rw\n", false},
+	} {
+		if got := u.staysIn(parse(tt.lines)); got != tt.stays {
+			t.Errorf("%s: stays mounted = %t; want %t", name, got, tt.stays)
+		}
 	}
 }
 

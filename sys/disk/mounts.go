@@ -10,10 +10,12 @@ import (
 
 // mount is one line of /proc/PID/mountinfo (proc_pid_mountinfo(5)).
 type mount struct {
-	device string // "8:1"; of its own for ZFS, btrfs, NFS
-	point  string
-	fstype string
-	source string // "/dev/sda1", a dataset, "tmpfs"
+	id, parent     string
+	shared, master string // peer groups (mount_namespaces(7)); "" is none
+	device         string // "8:1"; of its own for ZFS, btrfs, NFS
+	point          string
+	fstype         string
+	source         string // "/dev/sda1", a dataset, "tmpfs"
 }
 
 // pool is the ZFS pool of a mounted dataset.
@@ -23,6 +25,22 @@ func (m mount) pool() string {
 	}
 	name, _, _ := strings.Cut(m.source, "/")
 	return name
+}
+
+// parentOf finds the mount that m stands on; the zero mount for a root.
+func parentOf(m mount, list []mount) mount {
+	for _, p := range list {
+		if p.id == m.parent && p.id != m.id {
+			return p
+		}
+	}
+	return mount{}
+}
+
+// follows says whether a mount in another namespace goes when the one here is unmounted: an unmount is passed on
+// to the peers and slaves of what the mount stands on. Services of systemd have such namespaces.
+func follows(here, there mount) bool {
+	return there.master != "" || there.shared != "" && there.shared == here.shared
 }
 
 func readMounts(path string) ([]mount, error) {
@@ -46,7 +64,16 @@ func parseMounts(r io.Reader) ([]mount, error) {
 		if !ok || len(fields) < 6 || len(more) < 2 {
 			continue
 		}
-		list = append(list, mount{device: fields[2], point: unescape(fields[4]), fstype: more[0], source: unescape(more[1])})
+		m := mount{id: fields[0], parent: fields[1], device: fields[2], point: unescape(fields[4]), fstype: more[0], source: unescape(more[1])}
+		for _, option := range fields[6:] {
+			if group, ok := strings.CutPrefix(option, "shared:"); ok {
+				m.shared = group
+			}
+			if group, ok := strings.CutPrefix(option, "master:"); ok {
+				m.master = group
+			}
+		}
+		list = append(list, m)
 	}
 	return list, lines.Err()
 }

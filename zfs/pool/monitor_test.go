@@ -38,7 +38,7 @@ func TestTransitions(t *testing.T) {
 		Children: []Vdev{{Name: "vda", State: "ONLINE"}, {Name: "vdb", State: "FAULTED"}, {Name: "vdc", State: "ONLINE"}}}}, DataErrors: new(uint64)}
 	suspended := Facts{Name: "tank", State: "SUSPENDED", Now: day}
 	silent := Facts{Name: "tank", State: "DEGRADED", Problem: errors.New("no answer"), Now: day}
-	other := well(50)
+	other := well(85)
 	other.Space = &Space{Name: "tank", GUID: "2", Capacity: other.Space.Capacity}
 	steps := []struct {
 		facts []Facts
@@ -62,7 +62,8 @@ func TestTransitions(t *testing.T) {
 		{[]Facts{suspended}, ""},
 		{[]Facts{faulted}, "tank state changed critical>warning"},
 		{[]Facts{well(50)}, "tank state went warning>warning; tank device vdb went warning>warning"},
-		{[]Facts{other}, ""},
+		{[]Facts{well(85)}, "tank capacity came >warning"},
+		{[]Facts{other}, "tank capacity came >warning"}, // another pool of the same name
 		{nil, "tank pool came >warning"},
 		{nil, ""},
 	}

@@ -1,7 +1,9 @@
 package pool
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +34,9 @@ func kernel(t *testing.T, states map[string]string) string {
 	return proc
 }
 
-func answer(stdout string, argv ...string) run.Exchange { return run.Exchange{Argv: argv, Stdout: stdout} }
+func answer(stdout string, argv ...string) run.Exchange {
+	return run.Exchange{Argv: argv, Stdout: stdout}
+}
 
 // The line is recorded: zpool list -Hp -o COLUMNS of OpenZFS 2.3.9.
 const tankLine = "tank\t503316480\t63381504\t439934976\t-\t-\t4\t12\t1.00\tONLINE\t-\t12154984863639843185\n"
@@ -201,4 +205,28 @@ func FuzzSpace(f *testing.F) {
 		_, _ = decodeProperties("tank", text)
 		decodeARC(text)
 	})
+}
+
+// following is a tool that tells one event and then waits for the next, as zpool events -f does.
+type following struct{}
+
+func (following) Run(ctx context.Context, c run.Cmd) (run.Result, error) {
+	if _, err := io.WriteString(c.Stdout, "Nov 20 2026 09:38:45.5\tresource.fs.zfs.statechange\n\n"); err != nil {
+		return run.Result{}, err
+	}
+	<-ctx.Done()
+	return run.Result{}, ctx.Err()
+}
+
+// Who has seen enough does not wait for the next event, and an interrupt ends it too.
+func TestFollowEnds(t *testing.T) {
+	enough := errors.New("enough")
+	if err := Events(ctx, zfs.Tools{Runner: following{}}, "", true, func(Event) error { return enough }); err != enough {
+		t.Errorf("Events = %v; want %v", err, enough)
+	}
+	stopped, stop := context.WithCancel(ctx)
+	err := Events(stopped, zfs.Tools{Runner: following{}}, "", true, func(Event) error { stop(); return nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Events that is interrupted = %v", err)
+	}
 }

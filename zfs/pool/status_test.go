@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,6 +209,14 @@ func TestOtherPool(t *testing.T) {
 	}
 	if _, err := decodeStatusText(text, "tank"); err == nil {
 		t.Error("the status of another pool was taken")
+	}
+}
+
+// The percentage is of what has to be read: 42831872 of 158285824 bytes less 200704 that are skipped.
+func TestPercent(t *testing.T) {
+	s, err := decodeStatusJSON([]byte(read(t, "20-scrub-progress2-status-j").Stdout), "tank", at)
+	if err != nil || s.Scan.Percent == nil || fmt.Sprintf("%.4f", *s.Scan.Percent) != "27.0942" {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
