@@ -46,23 +46,23 @@ type poolDisksDoc struct {
 }
 
 type diskDoc struct {
-	Name          string         `json:"name"`
-	Path          string         `json:"path"`
-	Node          string         `json:"node"`
-	ByID          []string       `json:"by_id"`
-	Kind          string         `json:"kind"`
-	SizeBytes     int64          `json:"size_bytes"`
-	Model         *string        `json:"model"`
-	Serial        *string        `json:"serial"`
-	Rotational    bool           `json:"rotational"`
-	Removable     bool           `json:"removable"`
-	ReadOnly      bool           `json:"read_only"`
-	LogicalBlock  int64          `json:"logical_block_bytes"`
-	PhysicalBlock int64          `json:"physical_block_bytes"`
-	State         string         `json:"state"`
-	UsedBy        []deviceHolderDoc    `json:"used_by"`
-	Holds         []signatureDoc `json:"holds"`
-	Error         *itemErrorDoc  `json:"error"`
+	Name          string            `json:"name"`
+	Path          string            `json:"path"`
+	Node          string            `json:"node"`
+	ByID          []string          `json:"by_id"`
+	Kind          string            `json:"kind"`
+	SizeBytes     int64             `json:"size_bytes"`
+	Model         *string           `json:"model"`
+	Serial        *string           `json:"serial"`
+	Rotational    bool              `json:"rotational"`
+	Removable     bool              `json:"removable"`
+	ReadOnly      bool              `json:"read_only"`
+	LogicalBlock  int64             `json:"logical_block_bytes"`
+	PhysicalBlock int64             `json:"physical_block_bytes"`
+	State         string            `json:"state"`
+	UsedBy        []deviceHolderDoc `json:"used_by"`
+	Holds         []signatureDoc    `json:"holds"`
+	Error         *itemErrorDoc     `json:"error"`
 }
 
 // deviceHolderDoc is who uses a device, a file or a file system.
