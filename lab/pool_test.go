@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -227,8 +228,18 @@ func monitorTells(t *testing.T, state, device string) {
 // corrupted damages one side of a mirror, then a pool without another side.
 func corrupted(t *testing.T, state, device string) {
 	t.Helper()
+	// Small wounds all over hit some of the data, and never all copies of what describes it.
 	damage := func(path string) {
-		run(t, "dd", "if=/dev/urandom", "of="+path, "bs=1M", "seek=8", "count=100", "conv=notrunc", "status=none")
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		for at := int64(8); at < 110; at += 2 {
+			if _, err := file.WriteAt([]byte(strings.Repeat("wound ", 5000)), at<<20); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	damage(device)
 	run(t, "zpool", "scrub", "-w", "calypso1")
@@ -251,14 +262,44 @@ func corrupted(t *testing.T, state, device string) {
 	sameAnswer(t, "calypso2")
 }
 
+// failingDisk is a disk that can be told to fail: a device mapper in front of a file.
+type failingDisk struct {
+	path, loop string
+	sectors    int
+}
+
+func newFailingDisk(t *testing.T) *failingDisk {
+	t.Helper()
+	for _, m := range []string{"loop", "dm_mod"} {
+		run(t, "modprobe", m)
+	}
+	d := &failingDisk{path: "/dev/mapper/calypso-lost", sectors: 128 << 20 / 512}
+	d.loop = strings.TrimSpace(run(t, "losetup", "--find", "--show", vdevFiles(t, "lost")[0]))
+	run(t, "dmsetup", "create", "calypso-lost", "--table", d.table("linear "+d.loop+" 0"))
+	t.Cleanup(func() {
+		_ = exec.Command("zpool", "destroy", "-f", "calypso3").Run()
+		_ = exec.Command("dmsetup", "remove", "calypso-lost").Run()
+		_ = exec.Command("losetup", "-d", d.loop).Run()
+	})
+	return d
+}
+
+func (d *failingDisk) table(target string) string { return fmt.Sprintf("0 %d %s", d.sectors, target) }
+
+func (d *failingDisk) set(t *testing.T, target string) {
+	t.Helper()
+	run(t, "dmsetup", "suspend", "--noflush", "--nolockfs", "calypso-lost")
+	run(t, "dmsetup", "load", "calypso-lost", "--table", d.table(target))
+	run(t, "dmsetup", "resume", "calypso-lost")
+}
+
 // A pool that is suspended keeps no command waiting, and is told once.
 func TestPoolSuspended(t *testing.T) {
 	run(t, "modprobe", "zfs")
 	state := t.TempDir()
-	f := vdevFiles(t, "lost")
-	makePool(t, "calypso3", "-o", "failmode=wait", f[0])
-	run(t, "zinject", "-d", f[0], "-e", "nxio", "-T", "all", "-f", "100", "calypso3")
-	run(t, "zinject", "-d", f[0], "-e", "nxio", "-T", "probe", "calypso3")
+	lost := newFailingDisk(t)
+	makePool(t, "calypso3", "-o", "failmode=wait", lost.path)
+	lost.set(t, "error")
 	writer := exec.Command("sh", "-c", "echo x >/calypso3/x; zpool sync calypso3")
 	if err := writer.Start(); err != nil {
 		t.Fatal(err)
@@ -269,7 +310,7 @@ func TestPoolSuspended(t *testing.T) {
 			return
 		}
 		mended = true
-		run(t, "zinject", "-c", "all")
+		lost.set(t, "linear "+lost.loop+" 0")
 		run(t, "zpool", "clear", "calypso3")
 		_ = writer.Wait()
 	}

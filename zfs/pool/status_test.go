@@ -159,7 +159,7 @@ func (c comparison) vdevs(path string, text, json []Vdev) {
 			c.count(at+" write", a.Write, b.Write)
 			c.count(at+" checksum", a.Checksum, b.Checksum)
 		}
-		if a.SlowIOs != nil {
+		if a.SlowIOs != nil || strings.HasSuffix(c.name, "-s") {
 			c.count(at+" slow", a.SlowIOs, b.SlowIOs)
 		}
 		c.vdevs(at, a.Children, b.Children)
@@ -197,6 +197,15 @@ func TestSpaceInName(t *testing.T) {
 		"\t  /var/lib/a b/f 0    UNAVAIL      1     2     3  was /var/lib/a b/f 0\n\nerrors: No known data errors\n"
 	s, err = decodeStatusText(text, "ta nk")
 	if err != nil || len(s.Vdevs) != 1 || s.Vdevs[0].Name != "/var/lib/a b/f 0" || s.Vdevs[0].Was != "/var/lib/a b/f 0" || *s.Vdevs[0].Checksum != 3 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// With -p a group has 0 slow I/Os where without it has "-", as seen with OpenZFS 2.3.9: it counts none.
+func TestGroupsCountNoSlowIOs(t *testing.T) {
+	text := strings.ReplaceAll(read(t, "35-slow-status-s").Stdout, "0     -", "0     0")
+	s, err := decodeStatusText(text, "tank")
+	if err != nil || s.Vdevs[0].SlowIOs != nil || *s.Vdevs[0].Children[1].SlowIOs != 191 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -302,6 +302,9 @@ func setTypes(tree []Vdev) {
 		default:
 			v.Type = "disk"
 		}
+		if len(v.Children) > 0 {
+			v.SlowIOs = nil // with -p a group counts 0 where it counts nothing
+		}
 		setTypes(v.Children)
 	}
 }
