@@ -174,6 +174,9 @@ func (b lvmBackend) planRemove(ctx context.Context, r Repo) error {
 		return errcode.New(errcode.StorageRefused, r.Name, "%s has snapshots, such as %s, which would go with it", v.FullName(), snaps[0].FullName()).
 			WithHint("'lvremove %s' removes a snapshot", snaps[0].FullName())
 	}
+	if !v.Active { // it has no node that anybody could use
+		return nil
+	}
 	return b.inUse(ctx, r)
 }
 

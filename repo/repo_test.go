@@ -157,6 +157,25 @@ func TestSnapshotsKeepAVolume(t *testing.T) {
 	}
 }
 
+// A volume that has lost a disk and is not active can be deleted: it has no node, and so no users.
+func TestDamagedVolume(t *testing.T) {
+	s, _ := lvmStore(t, t.TempDir(), "missing", "missing")
+	r := bk01
+	r.SchemaVersion, r.SizeBytes, r.Complete = 1, 300*mib, true
+	if err := s.save(r); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.PlanDelete(ctx, "bk01")
+	if err != nil || st.State != Damaged || !st.There || !strings.Contains(st.Reason, "missing") {
+		t.Errorf("PlanDelete = %+v, %v; want it damaged, and allowed", st, err)
+	}
+	s, _ = lvmStore(t, s.Dir, "missing", "missing")
+	r.Name = "bk02"
+	if _, err := s.Create(ctx, r, false); errcode.Of(err) != errcode.DeviceError {
+		t.Errorf("Create in a group that has lost a disk = %v; want device_error", err)
+	}
+}
+
 func TestThinPoolIsFull(t *testing.T) {
 	s, _ := lvmStore(t, t.TempDir(), "thin-full", "thin-full", "thin-full")
 	r := Repo{SchemaVersion: 1, Name: "th01", Kind: Volume, On: "lvm:vg0/pool0", SizeBytes: 200 * mib, Complete: true}
