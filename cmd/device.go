@@ -158,7 +158,9 @@ func (inv *invocation) openDrive(ctx context.Context) (*drive, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv.setObject(dev.name)
+	if inv.deviceName == "" { // else the verb works on something else, with the drive
+		inv.setObject(dev.name)
+	}
 	held, err := lock.Acquire(ctx, inv.places.RunDir, dev.lockName(), inv.lockTimeout())
 	if err != nil {
 		return nil, err
