@@ -50,7 +50,7 @@ func (inv *invocation) lockDatasets(ctx context.Context, sorted ...string) (rele
 	}
 	var names []string
 	for _, name := range sorted {
-		names = append(names, "dataset-"+name)
+		names = append(names, dataset.Lock(name))
 	}
 	return inv.lockAll(ctx, names...)
 }

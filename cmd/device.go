@@ -40,9 +40,12 @@ func (d device) playedHere() bool { return d.node == nil }
 
 func (d device) lockName() string { return "drive-" + d.serial }
 
-// findDrive finds the drive that --drive names.
+// findDrive finds the drive that --drive names, or that the verb named itself.
 func (inv *invocation) findDrive() (device, error) {
-	name := inv.str("drive")
+	name := inv.deviceName
+	if name == "" {
+		name = inv.str("drive")
+	}
 	if name == "" {
 		return device{}, usageErrorf("no drive was named").WithHint("name it with -f LIBRARY:N, with $TAPE, or with 'drive:' in the configuration file")
 	}
@@ -155,7 +158,9 @@ func (inv *invocation) openDrive(ctx context.Context) (*drive, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv.setObject(dev.name)
+	if inv.deviceName == "" { // else the verb works on something else, with the drive
+		inv.setObject(dev.name)
+	}
 	held, err := lock.Acquire(ctx, inv.places.RunDir, dev.lockName(), inv.lockTimeout())
 	if err != nil {
 		return nil, err

@@ -15,18 +15,19 @@ import (
 type invocation struct {
 	ctx context.Context // with the deadline; tells report what ended the run
 	streams
-	places  place.Places
-	getenv  func(string) string
-	cmd     *command
-	path    []string // "lto", "write"
-	argv    []string // as typed, with argv[0]
-	args    []string
-	values  map[string]*value
-	object  string // what the verb works on, for messages and audit
-	dryRun  bool
-	json    bool
-	quiet   bool
-	verbose bool
+	places     place.Places
+	getenv     func(string) string
+	cmd        *command
+	path       []string // "lto", "write"
+	argv       []string // as typed, with argv[0]
+	args       []string
+	values     map[string]*value
+	object     string // what the verb works on, for messages and audit
+	deviceName string // the drive, when the verb names it by another flag than --drive
+	dryRun     bool
+	json       bool
+	quiet      bool
+	verbose    bool
 
 	played *vtl.Store               // plays virtual devices; a robot must find the drives that are open
 	schema string                   // of the document, when not that of the verb

@@ -129,12 +129,26 @@ func (inv *invocation) sayProblems(list []pax.Problem) {
 	}
 }
 
-func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
+func runLTOWrite(ctx context.Context, inv *invocation) error {
 	src, err := inv.source()
 	if err != nil {
 		return err
 	}
-	k, err := inv.writeKey(ctx, src)
+	return inv.writeToTape(ctx, tapeJob{source: src, stdin: src.Kind == archive.KindStream || inv.str("files-from") == "-",
+		total: inv.size("size"), show: func(doc writeDoc) error { return inv.emit(doc, func(p *page) { p.written(doc) }) }})
+}
+
+// tapeJob is an archive to write.
+type tapeJob struct {
+	source archive.Source
+	stdin  bool  // it comes from standard input
+	total  int64 // expected bytes, for the progress bar alone; 0: not known
+	show   func(writeDoc) error
+}
+
+// writeToTape appends one archive.
+func (inv *invocation) writeToTape(ctx context.Context, job tapeJob) (err error) {
+	k, err := inv.writeKey(ctx, job.stdin)
 	if err != nil {
 		return err
 	}
@@ -150,21 +164,21 @@ func runLTOWrite(ctx context.Context, inv *invocation) (err error) {
 	if err := k.check(ctx, d); err != nil {
 		return err
 	}
-	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog(), key: k}
+	w := &tapeWrite{inv: inv, drive: d, medium: m, store: inv.catalog(), key: k, job: job}
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
 	if inv.dryRun {
-		return w.plan(ctx, src)
+		return w.plan(ctx)
 	}
-	if err := w.run(ctx, src); err != nil {
+	if err := w.run(ctx); err != nil {
 		return err
 	}
 	inv.keepStatusOf(ctx, d)
 	return nil
 }
 
-// tapeWrite is one run of lto write.
+// tapeWrite is one archive on its way.
 type tapeWrite struct {
 	inv     *invocation
 	drive   *drive
@@ -173,6 +187,7 @@ type tapeWrite struct {
 	label   label.Label
 	torn    *archive.TornArchive
 	key     *writeKey
+	job     tapeJob
 	lastEnd int64 // tape file of the last manifest as the catalog has it
 	unknown bool  // the catalog did not know the cartridge
 	began   bool  // the archive is announced in the catalog
@@ -248,19 +263,17 @@ type plannedDoc struct {
 }
 
 // plan says what would be written and where.
-func (w *tapeWrite) plan(ctx context.Context, src archive.Source) error {
+func (w *tapeWrite) plan(ctx context.Context) error {
 	pos, err := archive.EndOfData(ctx, w.drive, w.label.Volume)
 	if err != nil {
 		return err
 	}
-	doc := writeDoc{Drive: w.drive.name, Volume: w.label.Volume, Planned: &plannedDoc{src.Name, src.Kind, pos.File - 1}}
-	return w.inv.emit(doc, func(p *page) {
-		p.line("would append %s archive %q to %s behind tape file %d", src.Kind, src.Name, w.label.Volume, doc.Planned.BehindFile)
-	})
+	src := w.job.source
+	return w.job.show(writeDoc{Drive: w.drive.name, Volume: w.label.Volume, Planned: &plannedDoc{src.Name, src.Kind, pos.File - 1}})
 }
 
-func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
-	inv := w.inv
+func (w *tapeWrite) run(ctx context.Context) error {
+	inv, src := w.inv, w.job.source
 	if w.unknown {
 		if err := w.store.Put(ctx, inv.newCartridge(w.drive, w.medium, w.label)); err != nil {
 			return err
@@ -272,7 +285,7 @@ func (w *tapeWrite) run(ctx context.Context, src archive.Source) error {
 		Volume: w.label.Volume, UUID: w.label.UUID, Barcode: w.medium.Barcode, Host: hostName(), Software: software(),
 		KeyID: w.key.id(), KnownEnd: w.lastEnd, BeforeWrite: func(ctx context.Context) error { return w.key.set(ctx, w.drive) },
 		EndRoom: w.endRoom(), BlockSize: w.label.BlockSize, BufferBytes: inv.size("buffer"), Watermarks: w.drive.watermarks(),
-		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: inv.size("size"), Progress: archiveProgress(bar, "writing"),
+		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: w.job.total, Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
 			w.began = true
 			inv.detail("writing tape file %d from block %d on", file, firstBlock)
@@ -349,10 +362,14 @@ func (w *tapeWrite) emit(res *archive.WriteResult) error {
 	for _, c := range res.Closed {
 		doc.Closed = append(doc.Closed, newArchiveDoc(c.Manifest, c.ManifestFile))
 	}
-	return w.inv.emit(doc, func(p *page) { p.written(doc) })
+	return w.job.show(doc)
 }
 
 func (p *page) written(doc writeDoc) {
+	if plan := doc.Planned; plan != nil {
+		p.line("would append %s archive %q to %s behind tape file %d", plan.Kind, plan.Name, doc.Volume, plan.BehindFile)
+		return
+	}
 	for _, c := range doc.Closed {
 		p.line("closed the unfinished archive in file %d first", c.File)
 	}

@@ -15,9 +15,9 @@ import (
 func snapshotGroup() *command {
 	return &command{
 		Name: "snapshot", Summary: "ZFS snapshots",
-		Description: "Lists, makes, holds, clones and destroys snapshots, rolls back to them, and thins them out by age.",
+		Description: "Lists, makes, holds, clones and destroys snapshots, rolls back to them, thins them out by age, and sends them to other pools, into files and onto tapes.",
 		Commands: []*command{snapshotListCommand(), snapshotCreateCommand(), snapshotDestroyCommand(), snapshotRollbackCommand(),
-			snapshotCloneCommand(), snapshotHoldCommand(), snapshotReleaseCommand(), snapshotPruneCommand()},
+			snapshotCloneCommand(), snapshotHoldCommand(), snapshotReleaseCommand(), snapshotPruneCommand(), snapshotSendCommand(), snapshotReceiveCommand()},
 	}
 }
 

@@ -9,6 +9,7 @@ func root() *command {
 		Commands: []*command{
 			ltoGroup(), libraryGroup(), mediaGroup(), keyGroup(), vtlGroup(),
 			poolGroup(), datasetGroup(), snapshotGroup(),
+			repoGroup(), lvmGroup(),
 			auditGroup(),
 			configGroup(),
 			taskGroup(),

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"calypso/sys/errcode"
-	"calypso/tape/archive"
 	"calypso/tape/key"
 )
 
@@ -14,12 +13,12 @@ type writeKey struct {
 	ring *keyring
 }
 
-// writeKey opens the key of --key, before anything is touched.
-func (inv *invocation) writeKey(ctx context.Context, src archive.Source) (*writeKey, error) {
+// writeKey opens the key of --key, before anything is touched; stdin says that standard input is to be written.
+func (inv *invocation) writeKey(ctx context.Context, stdin bool) (*writeKey, error) {
 	if err := inv.checkUnlockFlags(); err != nil {
 		return nil, err
 	}
-	if inv.isSet("passphrase-fd") && inv.integer("passphrase-fd") == 0 && (src.Kind == archive.KindStream || inv.str("files-from") == "-") {
+	if inv.isSet("passphrase-fd") && inv.integer("passphrase-fd") == 0 && stdin {
 		return nil, usageErrorf("standard input cannot give both the passphrase and what is to be written")
 	}
 	if !inv.isSet("key") {

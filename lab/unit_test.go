@@ -38,8 +38,8 @@ func installUnit(t *testing.T) {
 	})
 }
 
-// property is what systemd knows of the unit.
-func property(t *testing.T, name string) string {
+// unitProperty is what systemd knows of the unit.
+func unitProperty(t *testing.T, name string) string {
 	t.Helper()
 	return strings.TrimSpace(run(t, "systemctl", "show", "-P", name, unitName))
 }
@@ -49,7 +49,7 @@ func restarted(t *testing.T, why string, before string) {
 	t.Helper()
 	began := time.Now()
 	eventually(t, why, func() bool {
-		return property(t, "NRestarts") != before && property(t, "ActiveState") == "active"
+		return unitProperty(t, "NRestarts") != before && unitProperty(t, "ActiveState") == "active"
 	})
 	fmt.Printf("%s: active again after %.1f s\n", why, time.Since(began).Seconds())
 }
@@ -98,7 +98,7 @@ func TestUnit(t *testing.T) {
 	run(t, "sh", "-c", "head -c 8M /dev/urandom >/tmp/data")
 	run(t, "dd", "if=/tmp/data", "of="+drive.Tape, "bs=256k")
 
-	run(t, "kill", "-KILL", property(t, "MainPID"))
+	run(t, "kill", "-KILL", unitProperty(t, "MainPID"))
 	restarted(t, "SIGKILL", "0")
 	readsBack(t)
 
@@ -134,7 +134,7 @@ func unitStops(t *testing.T, names string) {
 	}
 	run(t, "rm", "-rf", "/run/calypso")
 	run(t, "systemctl", "start", "multi-user.target") // what the boot starts
-	eventually(t, "the enabled unit", func() bool { return property(t, "ActiveState") == "active" })
+	eventually(t, "the enabled unit", func() bool { return unitProperty(t, "ActiveState") == "active" })
 	if got := identity(t); got != names {
 		t.Errorf("the devices were\n%s\nand are\n%s", names, got)
 	}
@@ -161,8 +161,8 @@ func unitTakesOptions(t *testing.T) {
 	run(t, "systemctl", "reset-failed", unitName) // and the count of its starts
 	write(unitOptions, "OPTIONS=--iscsi --portal nowhere --any-initiator\n")
 	fails(t, "", "systemctl", "start", unitName)
-	eventually(t, "systemd gives the unit up", func() bool { return property(t, "ActiveState") == "failed" })
-	if got := property(t, "ExecMainStatus"); got != "2" {
+	eventually(t, "systemd gives the unit up", func() bool { return unitProperty(t, "ActiveState") == "failed" })
+	if got := unitProperty(t, "ExecMainStatus"); got != "2" {
 		t.Errorf("with an option that is none: exit status %s; want 2", got)
 	}
 	says(t, []string{"nowhere"}, "journalctl", "--no-pager", "-n", "20", "-u", unitName)
@@ -174,7 +174,7 @@ func unitIsWatched(t *testing.T) {
 	run(t, "sh", "-c", "mkdir -p "+dropIn+"; printf '[Service]\\nWatchdogSec=2s\\n' >"+dropIn+"/watchdog.conf; systemctl daemon-reload")
 	t.Cleanup(func() { run(t, "sh", "-c", "rm -r "+dropIn+"; systemctl daemon-reload") })
 	run(t, "systemctl", "restart", unitName)
-	run(t, "kill", "-STOP", property(t, "MainPID"))
+	run(t, "kill", "-STOP", unitProperty(t, "MainPID"))
 	restarted(t, "SIGSTOP", "0")
 	readsBack(t)
 

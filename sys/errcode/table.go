@@ -117,6 +117,12 @@ const (
 	StorageRefused     Code = "storage_refused"
 	StorageUnsupported Code = "storage_unsupported"
 	StreamDamaged      Code = "stream_damaged"
+	VolumeNotFound     Code = "volume_not_found"
+	VolumeExists       Code = "volume_exists"
+	VolumeBusy         Code = "volume_busy"
+	RepoNotFound       Code = "repo_not_found"
+	RepoExists         Code = "repo_exists"
+	RepoForeign        Code = "repo_foreign"
 
 	AttributeNotFound Code = "attribute_not_found"
 	AttributeReadOnly Code = "attribute_read_only"
@@ -259,6 +265,12 @@ var table = []Entry{
 	{StorageRefused, ExitRefused, "the storage tool refused, as this is unsafe or makes no sense in the present state", "the message has the tool's own words"},
 	{StorageUnsupported, ExitUnsupported, "the pool or the installed version of the tool cannot do this", "the message has the tool's own words"},
 	{StreamDamaged, ExitMismatch, "the stream is incomplete, damaged, or no stream of this kind", "send it again; a receiver that kept the part it got can resume"},
+	{VolumeNotFound, ExitNotFound, "no volume group, thin pool or logical volume has this name", "see 'calypso lvm list'"},
+	{VolumeExists, ExitRefused, "a logical volume of this name exists already; nothing was touched", "choose another name"},
+	{VolumeBusy, ExitBusy, "the logical volume is in use", "end what uses it: a mount, a process, an exported volume"},
+	{RepoNotFound, ExitNotFound, "no repository has this name", "see 'calypso repo list'"},
+	{RepoExists, ExitRefused, "a repository of this name exists already; nothing was touched", "choose another name"},
+	{RepoForeign, ExitRefused, "what is in the place of the repository was not made for it; nothing was touched", "look at it with 'calypso dataset show' or 'calypso lvm list'"},
 
 	{DeviceAmbiguous, ExitRefused, "several devices have this serial number, so none of them is commanded; nothing was touched", "name the drive by its node; a drive that is reached over two paths wants one of them removed"},
 	{LibraryNotRemembered, ExitRefused, "cartridges are moved only in libraries that were made known; nothing was touched", "'calypso library discover --write' makes a library known"},

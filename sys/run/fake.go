@@ -56,7 +56,8 @@ func (r *Recorder) Run(ctx context.Context, c Cmd) (Result, error) {
 	return result, err
 }
 
-// Replay answers calls from recorded exchanges, strictly: the same argv in the same order.
+// Replay answers calls from recorded exchanges, strictly: the same argv in the same order. Like most tools it
+// reads its input to the end.
 type Replay struct {
 	Exchanges []Exchange
 }
@@ -74,6 +75,11 @@ func (r *Replay) Run(ctx context.Context, c Cmd) (Result, error) {
 		return Result{}, fmt.Errorf("replay: called %q; recorded is %q", argv(c), next.Argv)
 	}
 	r.Exchanges = r.Exchanges[1:]
+	if c.Stdin != nil {
+		if _, err := io.Copy(io.Discard, c.Stdin); err != nil {
+			return Result{}, err
+		}
+	}
 	result := Result{[]byte(next.Stdout), []byte(next.Stderr), next.ExitCode}
 	if c.Stdout != nil {
 		if _, err := io.WriteString(c.Stdout, next.Stdout); err != nil {

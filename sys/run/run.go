@@ -3,7 +3,7 @@
 // and those for dry runs and tests (Plan, Recorder, Replay).
 //
 // Limits: a child in uninterruptible sleep (state D) cannot be ended; Run then returns at its
-// deadline and leaves it behind. An *os.File as Cmd.Stdout is given to the child itself, which may then
+// deadline and leaves it behind. So is a Cmd.Stdin that gives nothing: a goroutine goes on waiting for it. An *os.File as Cmd.Stdout is given to the child itself, which may then
 // write to it after that; to any other writer no more is passed on once Run has returned.
 package run
 
@@ -93,7 +93,11 @@ func (h Host) Run(ctx context.Context, c Cmd) (Result, error) {
 	defer cancel()
 	var stdout, stderr output
 	cmd := exec.CommandContext(limited, file, c.Args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, &stdout, &stderr
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	input, err := openInput(cmd, c.Stdin)
+	if err != nil {
+		return Result{ExitCode: -1}, fmt.Errorf("run %s: %w", c.Name, err)
+	}
 	if c.Stdout != nil {
 		passing := &gate{to: c.Stdout}
 		defer passing.closed.Store(true)
@@ -109,6 +113,7 @@ func (h Host) Run(ctx context.Context, c Cmd) (Result, error) {
 	if err := cmd.Start(); err != nil {
 		return Result{ExitCode: -1}, runError(ctx, limited, c, Result{ExitCode: -1}, err)
 	}
+	input.begin()
 	err, left := await(limited, 2*cmd.WaitDelay, cmd.Wait)
 	if limited.Err() != nil {
 		// What ignored SIGTERM, or outlived its parent in the group, goes too. When the tool ended
@@ -119,6 +124,9 @@ func (h Host) Run(ctx context.Context, c Cmd) (Result, error) {
 		return Result{ExitCode: -1}, runError(ctx, limited, c, Result{ExitCode: -1}, err)
 	}
 	r := Result{Stdout: stdout.bytes(), Stderr: stderr.bytes(), ExitCode: ExitStatus(cmd.ProcessState)}
+	if err == nil {
+		err = input.failure()
+	}
 	return r, runError(ctx, limited, c, r, err)
 }
 

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -337,5 +339,44 @@ func TestReplayStreams(t *testing.T) {
 	result, err := r.Run(ctx, Cmd{Name: "zfs", Args: []string{"send"}, Stdout: &got})
 	if err != nil || got.String() != "stream" || len(result.Stdout) != 0 || r.Exchanges[0].Stdout != "stream" {
 		t.Errorf("streamed %q, kept %q, recorded %q, %v", got.String(), result.Stdout, r.Exchanges[0].Stdout, err)
+	}
+}
+
+// stalled is a source that never gives anything; it tells when it is asked.
+type stalled chan struct{}
+
+func (s stalled) Read([]byte) (int, error) { close(s); select {} }
+
+// An interrupt ends a tool whose input stalls at once, not after the grace.
+func TestStalledInput(t *testing.T) {
+	ctx, cancel := context.WithCancel(ctx)
+	h, source, ended := host(t), make(stalled), make(chan error, 1)
+	h.Grace = time.Hour
+	go func() {
+		_, err := h.Run(ctx, Cmd{Name: "cat", Stdin: source})
+		ended <- err
+	}()
+	<-source
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) { // the test's own deadline ends it otherwise
+		t.Errorf("Run = %v; want it canceled", err)
+	}
+}
+
+// A tool that ends without reading its input is no failure, and its source is not waited for.
+func TestInputThatIsNotRead(t *testing.T) {
+	h := host(t)
+	h.Grace = time.Hour
+	if r, err := h.Run(ctx, Cmd{Name: "echo-args", Stdin: make(stalled)}); err != nil {
+		t.Errorf("Run = %+v, %v; want success", r, err)
+	}
+}
+
+// What a tool made of half an input is no success, though it says so.
+func TestInputBreaksOff(t *testing.T) {
+	broken := errors.New("broken")
+	_, err := host(t).Run(ctx, Cmd{Name: "cat", Stdin: io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken))})
+	if !errors.Is(err, broken) {
+		t.Errorf("Run = %v; want %v", err, broken)
 	}
 }

@@ -40,3 +40,6 @@ func checkProperty(name string) error {
 	}
 	return nil
 }
+
+// Lock is the lock of every change of a dataset and its snapshots.
+func Lock(name string) string { return "dataset-" + name }
