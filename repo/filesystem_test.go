@@ -146,7 +146,9 @@ func TestFilesystemIsCutOff(t *testing.T) {
 func TestNothingIsFormattedOver(t *testing.T) {
 	for call, code := range map[string]errcode.Code{"wipefs-foreign": errcode.RepoForeign, "wipefs-nodevice": errcode.DeviceError} {
 		h := newHost(t)
-		s, _ := h.answers(looks + call + " report") // and then looks what there is
+		s, replay := h.answers(looks + call + " report") // and then looks what there is
+		asked := replay.Exchanges[len(strings.Fields(looks))].Argv
+		asked[len(asked)-1] = "/dev/vg0/fs01" // what is not there was recorded under another name
 		if _, err := s.Create(ctx, fs01, false); errcode.Of(err) != code {
 			t.Errorf("%s: %v; want %s", call, err, code)
 		}

@@ -180,19 +180,18 @@ func (b lvmBackend) planRemove(ctx context.Context, r Repo) error {
 	return b.inUse(ctx, r)
 }
 
-// inUse refuses when somebody uses it; the mount that calypso made is no use by itself.
+// inUse refuses when somebody uses it; the mount that calypso made is no use by itself, but who is in it.
 func (b lvmBackend) inUse(ctx context.Context, r Repo) error {
-	path := b.device(r)
 	host := disk.System(b.Tools)
-	holders, err := host.Holders(ctx, path)
-	if err != nil {
-		return err
+	holders, err := host.Holders(ctx, b.device(r))
+	own := func(h disk.Holder) bool { return h.Kind == disk.KindMount && h.Name == r.MountPoint && r.MountPoint != "" }
+	if err == nil && slices.ContainsFunc(holders, own) {
+		var within []disk.Holder
+		within, err = host.Holders(ctx, r.MountPoint)
+		holders = append(slices.DeleteFunc(holders, own), within...)
 	}
-	holders = slices.DeleteFunc(holders, func(h disk.Holder) bool {
-		return h.Kind == disk.KindMount && h.Name == r.MountPoint && r.MountPoint != ""
-	})
-	if len(holders) == 0 {
-		return nil
+	if err != nil || len(holders) == 0 {
+		return err
 	}
 	return errcode.New(errcode.VolumeBusy, r.Name, "%s is in use: %s", r.Object(), disk.Describe(holders)).WithState("nothing was touched")
 }
