@@ -35,7 +35,7 @@ A receiver that kept a part of a stream tells a token; --resume goes on from the
 			boolFlag("replicate", "with properties, snapshots and all that is below").Short("R"),
 			boolFlag("raw", "encrypted data as it is on the disk: the receiver needs no key").Short("w"),
 			stringFlag("resume", "TOKEN", "go on with a stream of which a receiver kept a part"),
-			stringFlag("output", "FILE", "write it into this new file").Short("o").Files(),
+			stringFlag("output", "FILE", "write it into this new file").Files(),
 			stringFlag("to-tape", "DEVICE", "append it to the tape in this drive: LIBRARY:N, a node or a serial number"),
 			stringFlag("name", "NAME", "name of the archive on tape; without it that of the snapshot"),
 			sizeFlag("buffer", "memory between the pool and the drive").Default("256MiB").Setting("buffer"),
