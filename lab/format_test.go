@@ -50,7 +50,7 @@ func TestFormatMT(t *testing.T) {
 	same("empty again")
 
 	// While another program has the drive, both are refused: nothing of what it does is disturbed.
-	holder := exec.Command("sh", "-c", "sleep 60 <"+s.drives[1].Tape)
+	holder := exec.Command("sh", "-c", "exec sleep 60 <"+s.drives[1].Tape)
 	run(t, "mtx", "-f", s.changer.Generic, "load", "2", "1")
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
