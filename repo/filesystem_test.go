@@ -134,6 +134,9 @@ func TestFilesystemIsCutOff(t *testing.T) {
 				}
 				return
 			}
+			if c.after >= at("wipefs-none", 1) { // it was chosen, and is in the record
+				newUUID = func() string { return "another" }
+			}
 			second, _ := h.answers(c.then)
 			if got, err := second.Create(ctx, fs01, false); err != nil || got.State != OK || got.UUID != fsUUID {
 				t.Errorf("Create again = %+v, %v; want ok", got, err)
