@@ -28,6 +28,9 @@ const (
 	// defaultGrace is how long a child may take to end after SIGTERM before it is killed and its
 	// pipes are closed; without it a grandchild that keeps a pipe open holds Run up for ever.
 	defaultGrace = 5 * time.Second
+	// killPatience is what a busy machine may need to bury a child that was killed. One that is still there
+	// is in state D.
+	killPatience = 5 * time.Second
 	// keep is how much of the head, and of the tail, of an output is kept.
 	keep = 256 << 10
 )
@@ -114,7 +117,7 @@ func (h Host) Run(ctx context.Context, c Cmd) (Result, error) {
 		return Result{ExitCode: -1}, runError(ctx, limited, c, Result{ExitCode: -1}, err)
 	}
 	input.begin()
-	err, left := await(limited, 2*cmd.WaitDelay, cmd.Wait)
+	err, left := await(limited, cmd.WaitDelay+killPatience, cmd.Wait)
 	if limited.Err() != nil {
 		// What ignored SIGTERM, or outlived its parent in the group, goes too. When the tool ended
 		// by itself what it left behind is left alone: it may be meant to stay.
