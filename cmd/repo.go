@@ -149,7 +149,7 @@ func repoCreateCommand() *command {
 			stringFlag("mount", "DIR", "where a filesystem is mounted"),
 			stringFlag("format", "FORMAT", "of a filesystem on LVM: ext4 (the default) or xfs").Choices(repo.Formats()...),
 			boolFlag("thin", "reserve nothing"),
-			stringsFlag("option", "PROPERTY=VALUE", "a property for ZFS; may be repeated").Short("o"),
+			stringsFlag("property", "PROPERTY=VALUE", "a property for ZFS").Short("o"),
 		},
 		Examples: []example{
 			{"calypso repo create bk01 --on zfs:tank --size 2TiB", "a volume, for an iSCSI target"},
@@ -166,7 +166,7 @@ func runRepoCreate(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	r := repo.Repo{Name: inv.arg("NAME"), Kind: inv.str("kind"), On: place.String(), SizeBytes: inv.size("size"), Thin: inv.flag("thin"),
-		Format: inv.str("format"), MountPoint: inv.str("mount"), Properties: inv.strs("option")}
+		Format: inv.str("format"), MountPoint: inv.str("mount"), Properties: inv.strs("property")}
 	if err := completeForLVM(place, &r); err != nil {
 		return err
 	}
