@@ -363,8 +363,11 @@ func TestReserveForeignTarget(t *testing.T) {
 		cmd := exec.Command("calypso", append(args, "-f", node)...)
 		cmd.Env = append(os.Environ(), "CALYPSO_STATE_DIR="+state)
 		out, _ := cmd.CombinedOutput()
-		fmt.Printf("tgt: %v: status %d\n%s\n", args, cmd.ProcessState.ExitCode(), out)
+		if got := cmd.ProcessState.ExitCode(); got != 15 {
+			t.Errorf("calypso %v ends with %d; want 15, it has none\n%s", args, got, out)
+		}
 	}
-	out, err := exec.Command("sg_persist", "-n", "-i", "-c", node).CombinedOutput()
-	fmt.Printf("tgt: sg_persist: %v\n%s\n", err, out)
+	if out, err := exec.Command("sg_persist", "-n", "-i", "-c", node).CombinedOutput(); err == nil {
+		t.Errorf("sg_persist finds reservations:\n%s", out)
+	}
 }

@@ -80,6 +80,7 @@ func tgt(t *testing.T) []string {
 	}
 	run(t, "ip", "link", "set", "lo", "up")
 	dir := t.TempDir()
+	t.Cleanup(func() { endTGT(t) })
 	run(t, "tgtd")
 	eventually(t, "tgtd", func() bool {
 		return exec.Command("tgtadm", "--lld", "iscsi", "--op", "show", "--mode", "target").Run() == nil
@@ -121,6 +122,17 @@ func tgt(t *testing.T) []string {
 	}
 	login(t)
 	return strings.Fields(run(t, "pidof", "tgtd")) // one of them keeps its log
+}
+
+// endTGT logs out and ends the daemons, so that the next test finds a host without devices.
+func endTGT(t *testing.T) {
+	_ = exec.Command("iscsiadm", "-m", "node", "-u").Run() // a test may have ended the session, or the target
+	_ = exec.Command("iscsiadm", "-m", "node", "-o", "delete").Run()
+	_ = exec.Command("pkill", "-KILL", "-x", "tgtd|iscsid").Run()
+	eventually(t, "the devices of tgt to go", func() bool {
+		nodes, _ := sg.Nodes("/sys")
+		return len(nodes) == 0
+	})
 }
 
 // login logs in and waits for the nodes.
