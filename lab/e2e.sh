@@ -10,6 +10,7 @@ trap 'rm -rf "$share"' EXIT
 export CGO_ENABLED=0
 go build -trimpath -tags urfave_cli_no_docs -o "$share/calypso" .
 go test -c -tags lab -o "$share/lab.test" ./lab
+cp packaging/systemd/* "$share/"
 # The flags go through a shell in the machine: each is quoted.
 flags=$(for flag; do printf "'%s' " "$flag"; done)
 cat >"$share/run" <<RUN
