@@ -226,8 +226,11 @@ func (d *drive) Medium(ctx context.Context) (tape.Medium, error) {
 	return m, err
 }
 
-// watermarks say when the drive runs. One that is played by this process never stops its tape.
-func (d *drive) watermarks() archive.Watermarks { return archive.Watermarks{Off: d.node == nil} }
+// watermarks say when the drive runs. A virtual one never stops its tape, whether this process plays it or another
+// one behind the kernel.
+func (d *drive) watermarks() archive.Watermarks {
+	return archive.Watermarks{Off: d.node == nil || d.library.virtual != nil}
+}
 
 // loadedDrive is openDrive for verbs that need a cartridge which is ready.
 func (inv *invocation) loadedDrive(ctx context.Context) (*drive, tape.Medium, error) {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const benchMiB = 128
+const benchMiB = 64
 
 // rate times a shell command that moves benchMiB.
 func rate(t *testing.T, command string) float64 {
@@ -43,10 +43,11 @@ type speeds struct{ write, read float64 }
 
 func (s *speeds) best(write, read float64) { s.write, s.read = max(s.write, write), max(s.read, read) }
 
-const benchRounds = 3
+const benchRounds = 4
 
 // TestBench measures a served drive beside the file system and beside the tape of tgt, in turns.
 func TestBench(t *testing.T) {
+	tableChecksums(t)
 	s := newLibrary(t, "vtl01", "--drives", "4", "--slots", "4").start()
 	for n := range 4 {
 		run(t, "mtx", "-f", s.changer.Generic, "load", fmt.Sprint(n+1), fmt.Sprint(n))
@@ -64,9 +65,25 @@ func TestBench(t *testing.T) {
 	figure("tgt over iSCSI", tgt)
 	figure("served drive", served)
 	figure("four served drives at once", four)
-	fmt.Printf("figure: served/tgt write %.2f read %.2f (want 2), served/ext4 write %.2f read %.2f (want 0.6), four/one write %.2f read %.2f (want 1.5)\n",
-		served.write/tgt.write, served.read/tgt.read, served.write/disk.write, served.read/disk.read, four.write/served.write, four.read/served.read)
+	ratio(t, "served/tgt", served, tgt, 2, 1)
+	ratio(t, "served/ext4", served, disk, 0.6, 0)
+	ratio(t, "four/one", four, served, 1.5, 1)
 }
+
+// ratio compares two speeds of one run. It fails below least, which is far enough from what was measured that no
+// other work on the machine below explains it; docs/limits.md tells what keeps the figures from what is wanted.
+func ratio(t *testing.T, what string, a, b speeds, want, least float64) {
+	t.Helper()
+	write, read := a.write/b.write, a.read/b.read
+	fmt.Printf("figure: %-28s write %6.2f,      read %6.2f      (want %.1f)\n", what, write, read, want)
+	if write < least || read < least {
+		t.Errorf("%s: write %.2f, read %.2f; want %.1f at least", what, write, read, least)
+	}
+}
+
+// tableChecksums makes what the test starts compute CRC-32C with a table. The machine emulates its processor, and
+// QEMU computes the instruction bit by bit: 138 MB/s, with the table 233. On a real one it is 100 times that.
+func tableChecksums(t *testing.T) { t.Setenv("GODEBUG", "cpu.sse42=off") }
 
 func fileBothWays(t *testing.T, file string) (write, read float64) {
 	t.Helper()

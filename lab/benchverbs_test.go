@@ -36,6 +36,7 @@ const archiveMiB = 256
 
 // TestBenchWrite: the verb, from its start to its end, beside dd to the same drive with the same bytes.
 func TestBenchWrite(t *testing.T) {
+	tableChecksums(t)
 	s := newLibrary(t, "vtl01", "--slots", "2").start()
 	data := filepath.Join(t.TempDir(), "data")
 	run(t, "dd", "if=/dev/zero", "of="+data, "bs=1M", fmt.Sprint("count=", archiveMiB), "conv=fsync", "status=none")
