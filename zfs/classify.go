@@ -28,6 +28,7 @@ var rules = []rule{
 	{"Operation not permitted", errcode.PermissionDenied},
 
 	{"encryption key not loaded", errcode.KeyNeeded},
+	{"key must be loaded", errcode.KeyNeeded}, // zfs send
 	{"Incorrect key provided", errcode.KeyWrong},
 	{"Passphrase too short", errcode.PropertyInvalid},
 
