@@ -22,8 +22,9 @@ type invocation struct {
 	argv       []string // as typed, with argv[0]
 	args       []string
 	values     map[string]*value
-	object     string // what the verb works on, for messages and audit
-	deviceName string // the drive, when the verb names it by another flag than --drive
+	object     string        // what the verb works on, for messages and audit
+	deviceName string        // the drive, when the verb names it by another flag than --drive
+	patience   time.Duration // how long the verb waits for a lock at the least
 	dryRun     bool
 	json       bool
 	quiet      bool
@@ -89,7 +90,9 @@ func (inv *invocation) size(name string) int64 {
 func (inv *invocation) duration(name string) time.Duration { return inv.value(name).duration() }
 
 // lockTimeout is how long to wait for a lock; 0 fails at once.
-func (inv *invocation) lockTimeout() time.Duration { return inv.duration("lock-timeout") }
+func (inv *invocation) lockTimeout() time.Duration {
+	return max(inv.duration("lock-timeout"), inv.patience)
+}
 
 // arg is the argument declared under a name, "" when an optional one was left out.
 func (inv *invocation) arg(name string) string {

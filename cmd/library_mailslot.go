@@ -13,6 +13,9 @@ import (
 // mailslotPause is how long --wait waits between two looks at the I/O slots.
 var mailslotPause = 2 * time.Second
 
+// mailslotPatience is how long the lock of the changer is waited for when somebody is asked to open its door.
+const mailslotPatience = 10 * time.Second
+
 func waitFlag(what string) flag {
 	return durationFlag("wait", "wait so long for somebody to "+what+"; at a terminal without it, ask and wait for the answer")
 }
@@ -72,6 +75,14 @@ func (inv *invocation) awaitMailslot(ctx context.Context, m mailslot) error {
 
 // waitsForMailslot says whether there is somebody to wait for.
 func (inv *invocation) waitsForMailslot() bool { return inv.isSet("wait") || inv.InTTY && !inv.json }
+
+// expectPeople lets the verb wait for the lock of the changer too: whoever sees to the door may have it, a moment
+// longer than the library needs to show what he did.
+func (inv *invocation) expectPeople() {
+	if inv.waitsForMailslot() {
+		inv.patience = max(inv.duration("wait"), mailslotPatience)
+	}
+}
 
 func (inv *invocation) mailslotIs(ctx context.Context, m mailslot) (ready bool, err error) {
 	c, err := inv.observeChanger(ctx, m.library)

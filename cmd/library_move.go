@@ -118,6 +118,7 @@ func runLibraryImport(ctx context.Context, inv *invocation) (err error) {
 	if inv.isSet("slot") {
 		target = element{kind: tape.Slot, number: int(inv.integer("slot"))}
 	}
+	inv.expectPeople()
 	if err := inv.awaitMailslot(ctx, mailslotFull(inv.arg("LIBRARY"), int(inv.integer("io-slot")))); err != nil {
 		return err
 	}
@@ -200,6 +201,7 @@ func runLibraryExport(ctx context.Context, inv *invocation) error {
 		}
 		sources = append(sources, source)
 	}
+	inv.expectPeople()
 	library := inv.arg("LIBRARY")
 	var moves []tape.Moved
 	for {
