@@ -184,7 +184,9 @@ func (b lvmBackend) planRemove(ctx context.Context, r Repo) error {
 func (b lvmBackend) inUse(ctx context.Context, r Repo) error {
 	host := disk.System(b.Tools)
 	holders, err := host.Holders(ctx, b.device(r))
-	own := func(h disk.Holder) bool { return h.Kind == disk.KindMount && h.Name == r.MountPoint && r.MountPoint != "" }
+	own := func(h disk.Holder) bool {
+		return h.Kind == disk.KindMount && h.Name == r.MountPoint && r.MountPoint != ""
+	}
 	if err == nil && slices.ContainsFunc(holders, own) {
 		var within []disk.Holder
 		within, err = host.Holders(ctx, r.MountPoint)
