@@ -36,7 +36,7 @@ When a stream breaks off, what came is kept; the message has the token with whic
 		}, unlockFlags()...),
 		Examples: []example{
 			{"calypso snapshot receive tank/b --from-tape vtl01:0 --name tank/a@x", "from a tape"},
-			{"ssh other calypso snapshot send pool/a@x | calypso snapshot receive tank/b", "from another host"},
+			{"ssh other zfs send pool/a@x | calypso snapshot receive tank/b", "from another host"},
 		},
 		Exits:   append([]errcode.Exit{errcode.ExitMismatch, errcode.ExitNoSpace}, zfsExits...),
 		Mutates: true, Danger: severe,
