@@ -2,6 +2,7 @@ package sg
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -163,9 +164,9 @@ func TestLostInTheDriver(t *testing.T) {
 		"of another":     func(fd int, h header) { h.packID--; send(t, fd, h.bytes()) },
 		"device is gone": func(fd int, h header) { _ = unix.Shutdown(fd, unix.SHUT_RDWR) },
 	} {
-		commands := 0
+		var commands atomic.Int32
 		d := driver(t, func(fd int, h header) {
-			if commands++; commands == 1 {
+			if commands.Add(1) == 1 {
 				send(t, fd, h.bytes())
 				return
 			}
@@ -184,8 +185,8 @@ func TestLostInTheDriver(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Errorf("%s: close: %v", name, err)
 		}
-		if commands != 2 {
-			t.Errorf("%s: %d commands were sent; want 2", name, commands)
+		if n := commands.Load(); n != 2 {
+			t.Errorf("%s: %d commands were sent; want 2", name, n)
 		}
 	}
 }
