@@ -366,9 +366,9 @@ func datasetNobody(t *testing.T) {
 	run(t, "zfs", "destroy", "-r", "tank/theirs")
 }
 
-// TestManySnapshots holds the list of 10,000 snapshots to what zfs itself takes. The emulated machine makes some
+// TestBenchSnapshots holds the list of 10,000 snapshots to what zfs itself takes. The emulated machine makes some
 // two datasets in a second, so there are 200 of them.
-func TestManySnapshots(t *testing.T) {
+func TestBenchSnapshots(t *testing.T) {
 	filePool(t, "many", 1<<30)
 	run(t, "zfs", "create", "-o", "mountpoint=none", "many/m")
 	began := time.Now()
