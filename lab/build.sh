@@ -56,7 +56,12 @@ cp "$work"/root/boot/initrd.img-* "$work/initrd"
 # What runs in the machine: the share's own program, once, then power off.
 cat >"$work/root/usr/local/sbin/lab-run" <<'RUN'
 #!/bin/sh
-mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=none lab /lab || exit 1
+# udev loads the driver of the share in its own time.
+modprobe -a 9pnet_virtio 9p
+for try in $(seq 60); do
+  mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=none lab /lab && break
+  sleep 1
+done
 cd /lab
 ./run >output 2>&1
 echo $? >status

@@ -92,6 +92,7 @@ var rules = []rule{
 	{"is found in name", errcode.NameInvalid},
 
 	{"invalid property", errcode.PropertyInvalid},
+	{"property is read-only", errcode.PropertyInvalid},
 	{"' property: ", errcode.PropertyInvalid},
 	{"is not a valid", errcode.PropertyInvalid},
 	{"is readonly", errcode.PropertyInvalid},
@@ -111,6 +112,8 @@ var rules = []rule{
 	{"directory is not empty", errcode.StorageRefused},
 	{"has children", errcode.StorageRefused},
 	{"has dependent clones", errcode.StorageRefused},
+	{"clones of previous snapshots exist", errcode.StorageRefused},
+	{"legacy mountpoint", errcode.StorageRefused},
 	{"more recent snapshots or bookmarks exist", errcode.StorageRefused},
 	{"destination has snapshots", errcode.StorageRefused},
 	{"has been modified", errcode.StorageRefused},

@@ -26,7 +26,7 @@ const (
 // labelclear. Two of these at a time can damage pools (zpool-create(8)). It is taken before LockPool.
 const LockDisks = "zfs-disks"
 
-// LockPool is the lock of every other change of a pool and its datasets.
+// LockPool is the lock of every other change of a pool; its datasets have locks of their own (package dataset).
 func LockPool(pool string) string { return "pool-" + pool }
 
 // Tools runs zfs(8) and zpool(8).
