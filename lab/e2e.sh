@@ -4,7 +4,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-limit=${CALYPSO_LAB_LIMIT:-2400} # seconds for all tests together
+limit=${CALYPSO_LAB_LIMIT:-3300} # seconds for all tests together
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
 export CGO_ENABLED=0
