@@ -185,9 +185,13 @@ func (b lvmBackend) unit(ctx context.Context, r Repo) (string, error) {
 	return strings.TrimSpace(string(out.Stdout)), err
 }
 
+// systemctlPatience is longer than systemd's own, which waits 90 s for the device of a mount (systemd-system.conf(5),
+// DefaultDeviceTimeoutSec): udev makes the link of a file system in its own time.
+const systemctlPatience = 3 * time.Minute
+
 func (b lvmBackend) systemctl(ctx context.Context, r Repo, calls ...[]string) error {
 	for _, args := range calls {
-		if _, err := b.tool(ctx, r, run.Cmd{Name: "systemctl", Args: args, Package: "systemd"}); err != nil {
+		if _, err := b.tool(ctx, r, run.Cmd{Name: "systemctl", Args: args, Package: "systemd", Timeout: systemctlPatience}); err != nil {
 			return err
 		}
 	}
