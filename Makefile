@@ -9,7 +9,7 @@ FUZZTIME   ?= 30s
 
 export CGO_ENABLED = 0
 
-.PHONY: build demo test check race vet lint fuzz bench e2e e2e-bench docs install clean
+.PHONY: build demo test check race vet lint fuzz bench e2e e2e-short e2e-bench docs install clean
 
 build:
 	$(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)' -o calypso .
@@ -50,6 +50,12 @@ STORAGE = ^Test(Pool|Vdev|Dataset|Snapshot|Storage|Send|Repo)
 e2e:
 	lab/e2e.sh -test.skip '^TestBench|$(STORAGE)'
 	lab/e2e.sh -test.run '$(STORAGE)'
+
+# The part of it that CI runs for every commit: each kind of peer once, in one machine.
+SHORT = ^Test(ChangerOfTheHost|BaculaJobs|ForeignClients|FullDisk|FormatMT|ServedLibrary|Serve|ServeKilled|ServeISCSI|SignalsSendNothingTwice|PoolHealth|PoolSuspended)$$
+
+e2e-short:
+	lab/e2e.sh -test.run '$(SHORT)'
 
 e2e-bench:
 	lab/e2e.sh -test.run ^TestBench
