@@ -204,7 +204,7 @@ func nodeByPath(kind sg.Kind, path string) (sg.Node, error) {
 	}
 	list, err := nodes()
 	if err != nil {
-		return sg.Node{}, named(err, path)
+		return sg.Node{}, errcode.Named(err, path)
 	}
 	i := slices.IndexFunc(list, func(n sg.Node) bool { return n.Kind == kind && n.Has(real) })
 	if i >= 0 {
@@ -215,15 +215,6 @@ func nodeByPath(kind sg.Kind, path string) (sg.Node, error) {
 	}
 	return sg.Node{}, errcode.New(errcode.DeviceUnsupported, path, "not the node of a %s", kindWord(kind)).
 		WithHint("'calypso lto list-drives' shows the drives, 'calypso library discover' the changers")
-}
-
-// named gives an error without an object one.
-func named(err error, object string) error {
-	var e *errcode.Error
-	if errors.As(err, &e) && e.Object == "" {
-		e.Object = object
-	}
-	return err
 }
 
 // driveByPath finds the drive of a node. It is the same drive, with the same lock, under all its names.

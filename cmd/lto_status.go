@@ -141,7 +141,8 @@ func (inv *invocation) lookAtStatus(ctx context.Context) (doc *statusDoc, err er
 	if holder != nil && d.playedHere() {
 		facts.Disown()
 	}
-	if holder == nil {
+	locked := holder == nil
+	if locked {
 		holder = foreignHolder(d.device)
 	}
 	doc = newStatusDoc(d.device, facts, holder)
@@ -150,7 +151,7 @@ func (inv *invocation) lookAtStatus(ctx context.Context) (doc *statusDoc, err er
 	case facts.Ready.State == tape.BecomingReady:
 		doc.remember(inv.readStatusSnapshot(d.serial))
 	case facts.LockedOut: // little was told
-	case holder == nil || !d.playedHere():
+	case locked: // another one writes it down when it is done
 		inv.keepStatus(*doc)
 	}
 	return doc, nil

@@ -1,14 +1,15 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"calypso/sys/lock"
@@ -67,8 +68,8 @@ func decodeStatusSnapshot(data []byte, serial string) (*statusSnapshot, error) {
 	return &s, nil
 }
 
-// keepStatus keeps the answer for the next time. Where it cannot be kept, nothing is lost but that: it is
-// not made durable either, and a snapshot of a newer program is left alone.
+// keepStatus keeps the answer for the next time; the caller has the lock of the drive. Where it cannot be
+// kept, nothing is lost but that: it is not made durable either, and a snapshot of a newer program is left alone.
 func (inv *invocation) keepStatus(doc statusDoc) {
 	path := inv.statusSnapshotPath(doc.Serial)
 	if inv.dryRun || ofNewerProgram(path) {
@@ -99,19 +100,15 @@ func (inv *invocation) keepStatusOf(ctx context.Context, d *drive) {
 	}
 }
 
-// replaceFile writes a file of its own and gives it the name: a reader finds the old or the new one.
+// replaceFile writes a new file and gives it the name: a reader finds the old or the new one. Who calls it has
+// the drive for itself, and with it path+".new": what a killed one left there is written over.
 func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, bytes.NewReader(data))
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o640)
-	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -57,7 +57,7 @@ type repoDoc struct {
 
 func newRepoDoc(s repo.Status) repoDoc {
 	return repoDoc{Name: s.Name, Kind: s.Kind, On: s.On, Object: s.Object(), State: string(s.State), Reason: orNull(s.Reason),
-		SizeBytes: limit(&s.Seen.Size), UsedBytes: s.Used, AvailableBytes: s.Available, Path: orNull(s.Path), Format: orNull(s.Format),
+		SizeBytes: orNullSize(s.Seen.Size), UsedBytes: s.Used, AvailableBytes: s.Available, Path: orNull(s.Path), Format: orNull(s.Format),
 		UUID: orNull(s.UUID), Thin: s.Thin, Created: s.Created}
 }
 

@@ -77,7 +77,7 @@ func runSnapshotSend(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	doc := sentDoc{Snapshots: e.Snapshots, EstimateBytes: ifKnown(e.Bytes)}
+	doc := sentDoc{Snapshots: e.Snapshots, EstimateBytes: known(e.Bytes)}
 	switch {
 	case inv.isSet("to-tape"):
 		return inv.sendToTape(ctx, store, o, doc)
@@ -101,14 +101,6 @@ func (inv *invocation) wantedStream() (dataset.Send, error) {
 		return o, usageErrorf("the rest of a stream is no backup by itself: name it with --name")
 	}
 	return o, inv.checkSendTarget()
-}
-
-// ifKnown is nil for a number below 0.
-func ifKnown(n int64) *int64 {
-	if n < 0 {
-		return nil
-	}
-	return &n
 }
 
 // checkSendTarget makes sure that there is one place for the stream to go.

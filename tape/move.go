@@ -65,12 +65,7 @@ func (v Inventory) destination(source Element, k Kind, number int) (Element, err
 }
 
 // named adds the library's name to an error made from the inventory.
-func (c *Changer) named(err error) error {
-	if e, ok := err.(*errcode.Error); ok && e.Object == "" {
-		e.Object = c.Name
-	}
-	return err
-}
+func (c *Changer) named(err error) error { return errcode.Named(err, c.Name) }
 
 // Transfer moves a cartridge between two places of an inventory, after checking that the first is
 // full and the second empty, and checks afterwards that it arrived.

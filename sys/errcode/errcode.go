@@ -72,6 +72,15 @@ func (e *Error) WithOp(op string) *Error {
 	return e
 }
 
+// Named gives an error without an object one, for who knows what the error is about. Other errors stay.
+func Named(err error, object string) error {
+	var e *Error
+	if errors.As(err, &e) && e.Object == "" {
+		e.Object = object
+	}
+	return err
+}
+
 // Error is "op object: cause; state".
 func (e *Error) Error() string {
 	s := e.Op

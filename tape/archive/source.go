@@ -6,9 +6,8 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"calypso/sys/errcode"
+	"calypso/sys/pipe"
 	"calypso/tape/archive/pax"
 )
 
@@ -31,18 +30,9 @@ func (s Source) check() error {
 // errRingClosed ends a stage that outlived its pipeline.
 var errRingClosed = errors.New("the pipeline was closed")
 
-// pipeBytes is the size asked for when the source is a pipe: 64 KiB, the kernel's default, costs a
-// change of process four times a block.
-const pipeBytes = 1 << 20
-
 func widenPipe(v any) {
-	f, ok := v.(*os.File)
-	if !ok {
-		return
-	}
-	if conn, err := f.SyscallConn(); err == nil {
-		// Refused for what is not a pipe and over the user's limit; then it is slower, no more.
-		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })
+	if f, ok := v.(*os.File); ok {
+		pipe.Widen(f)
 	}
 }
 

@@ -49,7 +49,7 @@ func (s Store) PlanReceive(ctx context.Context, o Receive, r io.Reader) (Head, i
 	}
 	h, whole, err := readHead(r)
 	if err != nil {
-		return h, nil, ofDataset(err, o.Dataset)
+		return h, nil, errcode.Named(err, o.Dataset)
 	}
 	exists, err := s.exists(ctx, o.Dataset)
 	if err == nil && !exists {
@@ -59,15 +59,6 @@ func (s Store) PlanReceive(ctx context.Context, o Receive, r io.Reader) (Head, i
 		err = s.mayGoOn(ctx, o, h)
 	}
 	return h, whole, err
-}
-
-// ofDataset gives an error without an object one.
-func ofDataset(err error, name string) error {
-	var e *errcode.Error
-	if errors.As(err, &e) && e.Object == "" {
-		e.Object = name
-	}
-	return err
 }
 
 const untouched = "nothing was received"

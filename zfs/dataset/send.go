@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"calypso/sys/errcode"
+	"calypso/sys/pipe"
 	"calypso/sys/run"
 	"calypso/zfs"
 )
@@ -117,9 +116,6 @@ type Stream struct {
 	result error         // of zfs, there when it has ended
 }
 
-// pipeBytes is the size asked for of the pipe: 64 KiB, the kernel's default, costs many changes of process.
-const pipeBytes = 1 << 20
-
 // OpenStream begins to send.
 func (s Store) OpenStream(ctx context.Context, o Send) (*Stream, error) {
 	if err := o.check(); err != nil {
@@ -129,9 +125,7 @@ func (s Store) OpenStream(ctx context.Context, o Send) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conn, err := r.SyscallConn(); err == nil { // refused over the user's limit; then it is slower, no more
-		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })
-	}
+	pipe.Widen(r)
 	ctx, cancel := context.WithCancel(ctx)
 	st := &Stream{pipe: r, cancel: cancel, ended: make(chan struct{})}
 	go func() {
