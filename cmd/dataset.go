@@ -162,16 +162,16 @@ func (inv *invocation) suspendedPools(store dataset.Store) ([]string, error) {
 }
 
 // spaceText is a number of bytes for people, in powers of 1024 as zfs counts them: "16MiB".
-func spaceText(n int64) string {
+func spaceText[T int64 | uint64](n T) string {
 	return strings.ReplaceAll(humanize.IBytes(uint64(max(n, 0))), " ", "")
 }
 
 // spaceCell is a number of bytes for a table, nil for none.
-func spaceCell(n *int64) string {
+func spaceCell[T int64 | uint64](n *T) *string {
 	if n == nil {
-		return ""
+		return nil
 	}
-	return spaceText(*n)
+	return addressOf(spaceText(*n))
 }
 
 // datasetShowDoc is `calypso dataset show --json`.

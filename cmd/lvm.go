@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"calypso/sys/errcode"
@@ -120,7 +119,7 @@ func (p *page) lvm(doc lvmListDoc) {
 		if in == nil {
 			in = v.Origin
 		}
-		t.row(v.Group+"/"+v.Name, spaceText(v.SizeBytes), strings.Join(v.Layout, ", "), in, percentCell(v.DataPercent), percentCell(v.MetadataPercent), v.health())
+		t.row(v.Group+"/"+v.Name, spaceText(v.SizeBytes), strings.Join(v.Layout, ", "), in, formatted(v.DataPercent, "%.1f"), formatted(v.MetadataPercent, "%.1f"), v.health())
 	}
 	p.part(t)
 	if doc.Complaint != nil {
@@ -145,12 +144,4 @@ func (v logicalVolumeDoc) health() string {
 		return "not active"
 	}
 	return "ok"
-}
-
-// percentCell is a share for a table, nil for none.
-func percentCell(p *float64) string {
-	if p == nil {
-		return ""
-	}
-	return fmt.Sprintf("%.1f", *p)
 }

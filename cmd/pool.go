@@ -3,10 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/dustin/go-humanize"
 
 	"calypso/sys/errcode"
 	"calypso/zfs/pool"
@@ -69,7 +66,7 @@ func runPoolList(ctx context.Context, inv *invocation) error {
 	t := newTable("name", "state", ">size", ">allocated", ">free", ">used %", ">frag %", ">dedup")
 	for _, s := range list {
 		doc.Pools = append(doc.Pools, newPoolSpaceDoc(s))
-		t.row(s.Name, s.State, bytesCell(s.Size), bytesCell(s.Allocated), bytesCell(s.Free), numberCell(s.Capacity), numberCell(s.Fragmentation), formatted(s.DedupRatio, "%.2f"))
+		t.row(s.Name, s.State, spaceCell(s.Size), spaceCell(s.Allocated), spaceCell(s.Free), numberCell(s.Capacity), numberCell(s.Fragmentation), formatted(s.DedupRatio, "%.2f"))
 	}
 	return inv.emit(doc, func(p *page) { p.table(t, "no pools") })
 }
@@ -128,8 +125,8 @@ func runPoolShow(ctx context.Context, inv *invocation) error {
 }
 
 func (p *page) pool(doc poolShowDoc) {
-	p.pairs("pool", doc.Name, "guid", doc.GUID, "state", doc.State, "size", bytesCell(doc.SizeBytes), "allocated", bytesCell(doc.AllocatedBytes),
-		"free", bytesCell(doc.FreeBytes), "used %", numberCell(doc.CapacityPercent), "fragmentation %", numberCell(doc.FragmentationPercent))
+	p.pairs("pool", doc.Name, "guid", doc.GUID, "state", doc.State, "size", spaceCell(doc.SizeBytes), "allocated", spaceCell(doc.AllocatedBytes),
+		"free", spaceCell(doc.FreeBytes), "used %", numberCell(doc.CapacityPercent), "fragmentation %", numberCell(doc.FragmentationPercent))
 	p.blank()
 	p.vdevs(doc.Vdevs)
 	p.blank()
@@ -183,15 +180,6 @@ func (p *page) vdevs(list []vdevDoc) {
 	}
 	rows(list, "")
 	p.table(t, "no devices")
-}
-
-// bytesCell is a number of bytes for people, in powers of 1024 as zpool counts them: "480MiB".
-func bytesCell(n *uint64) *string {
-	if n == nil {
-		return nil
-	}
-	text := strings.ReplaceAll(humanize.IBytes(*n), " ", "")
-	return &text
 }
 
 func numberCell(n *uint64) *string { return formatted(n, "%d") }

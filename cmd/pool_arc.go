@@ -61,9 +61,9 @@ func runPoolARC(_ context.Context, inv *invocation) error {
 
 func (p *page) arc(doc arcDoc) {
 	percent := func(x *float64) *string { return formatted(x, "%.1f %%") }
-	p.pairs("size", bytesCell(doc.SizeBytes), "target", bytesCell(doc.TargetBytes), "minimum", bytesCell(doc.MinBytes), "maximum", bytesCell(doc.MaxBytes),
-		"data", bytesCell(doc.DataBytes), "metadata", bytesCell(doc.MetadataBytes), "recently used", bytesCell(doc.MRUBytes), "frequently used", bytesCell(doc.MFUBytes),
-		"second level", bytesCell(doc.L2Bytes),
+	p.pairs("size", spaceCell(doc.SizeBytes), "target", spaceCell(doc.TargetBytes), "minimum", spaceCell(doc.MinBytes), "maximum", spaceCell(doc.MaxBytes),
+		"data", spaceCell(doc.DataBytes), "metadata", spaceCell(doc.MetadataBytes), "recently used", spaceCell(doc.MRUBytes), "frequently used", spaceCell(doc.MFUBytes),
+		"second level", spaceCell(doc.L2Bytes),
 		"hits", percent(doc.Hit.All), "hits, demand data", percent(doc.Hit.DemandData), "hits, demand metadata", percent(doc.Hit.DemandMetadata),
 		"hits, prefetch data", percent(doc.Hit.PrefetchData), "hits, prefetch metadata", percent(doc.Hit.PrefetchMetadata), "hits, second level", percent(doc.Hit.L2),
 		"throttled by memory", numberCell(doc.Throttled))
