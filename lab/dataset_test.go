@@ -166,6 +166,29 @@ func process(t *testing.T, dir, open string) (pid int) {
 	return cmd.Process.Pid
 }
 
+const core = "/sys/kernel/config/target/core/"
+
+// backstore makes one of LIO, as targetcli does with alias and as people do by hand without, and takes it away when
+// the test ends.
+func backstore(t *testing.T, name, control, alias string) {
+	t.Helper()
+	run(t, "modprobe", "-a", "target_core_mod", "target_core_iblock", "target_core_file")
+	dir := core + name
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(dir); _ = os.Remove(filepath.Dir(dir)) })
+	for _, set := range [][2]string{{"control", control}, {"udev_path", alias}, {"enable", "1"}} {
+		if set[1] == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, set[0]), []byte(set[1]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%q", read(t, filepath.Join(dir, "info")))
+}
+
 func datasetBusy(s storage) {
 	s.Run("file system", func(t *testing.T) {
 		s := storage{t, s.state}
@@ -204,6 +227,23 @@ func datasetBusy(s storage) {
 		run(t, "lvcreate", "-y", "-L", "8M", "-n", "lv", "labvg")
 		defer run(t, "vgremove", "-f", "-y", "labvg")
 		s.says(11, "LVM volume labvg-lv", "dataset", "destroy", "tank/swap", "--confirm", "tank/swap")
+	})
+	s.Run("backstore", func(t *testing.T) {
+		s := storage{t, s.state}
+		run(t, "wipefs", "-a", "/dev/zvol/tank/swap")
+		destroy := []string{"dataset", "destroy", "tank/swap", "--confirm", "tank/swap"}
+		backstore(t, "iblock_7/lab named", "udev_path=/dev/zvol/tank/swap", "/dev/zvol/tank/swap")
+		s.says(11, "LIO iblock_7/lab named;nothing was touched", destroy...)
+		run(t, "rmdir", core+"iblock_7/lab named")
+		backstore(t, "iblock_7/lab", "udev_path=/dev/zvol/tank/swap", "")
+		s.says(11, "LIO iblock_7/lab", destroy...)
+		s.says(0, "LIO iblock_7/lab", "dataset", "show", "tank/swap")
+		s.says(11, "LIO iblock_7/lab", "pool", "create", "other", "/dev/zvol/tank/swap", "--yes")
+		run(t, "rmdir", core+"iblock_7/lab")
+		fill(t, "/tank/with space/disk", 1<<20)
+		backstore(t, "fileio_7/lab", "fd_dev_name=/tank/with space/disk,fd_dev_size=1048576", "")
+		s.says(11, "LIO fileio_7/lab", "dataset", "unmount", "tank/with space")
+		run(t, "rmdir", core+"fileio_7/lab")
 	})
 	// Who was busy is gone: the same commands work.
 	s.says(0, "unmounted", "dataset", "unmount", "tank/with space")

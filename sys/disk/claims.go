@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,13 +89,18 @@ func (u *use) loops() []Holder {
 	return list
 }
 
-// targets finds the backstores of LIO and the devices of SCST. Both keep the path that they were given.
+// targets finds the backstores of LIO and the devices of SCST. Both keep the path that they were given; LIO has
+// none of a backstore that was set up through "control" alone, but tells what it has open.
 func (u *use) targets() []Holder {
 	var list []Holder
 	files, _ := filepath.Glob(filepath.Join(u.Sys, "kernel/config/target/core/*/*/udev_path"))
 	for _, f := range files {
-		if node, used := u.isUsed(text(f)); used {
-			dir := filepath.Dir(f)
+		dir := filepath.Dir(f)
+		node, used := u.isUsed(text(f))
+		if !used {
+			node, used = u.isUsed(u.opened(text(filepath.Join(dir, "info"))))
+		}
+		if used {
 			list = append(list, Holder{Kind: KindTarget, Name: "LIO " + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir), Node: node})
 		}
 	}
@@ -106,6 +112,22 @@ func (u *use) targets() []Holder {
 		}
 	}
 	return list
+}
+
+var (
+	iblockInfo = regexp.MustCompile(`iBlock device: (\S+)`)
+	fileioInfo = regexp.MustCompile(`File: (.*)  Size: \d+`)
+)
+
+// opened is what the "info" of a backstore of LIO calls its device or file, "" when it names none.
+func (u *use) opened(info string) string {
+	if m := iblockInfo.FindStringSubmatch(info); m != nil {
+		return u.node(m[1])
+	}
+	if m := fileioInfo.FindStringSubmatch(info); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // processes finds who has the device, the file, or anything on the file system open. udev looks at each device

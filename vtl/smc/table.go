@@ -1,6 +1,7 @@
 package smc
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -52,19 +53,12 @@ var vpdPages = spc.BasicVPD()
 func identity(c Config) spc.Identity {
 	return spc.Identity{
 		DeviceType: changerDevice,
-		Vendor:     orElse(c.Vendor, "CALYPSO"),
-		Product:    orElse(c.Product, "VTL"),
-		Revision:   orElse(c.Revision, "0001"),
+		Vendor:     cmp.Or(c.Vendor, "CALYPSO"),
+		Product:    cmp.Or(c.Product, "VTL"),
+		Revision:   cmp.Or(c.Revision, "0001"),
 		Serial:     c.Serial,
 		Standards:  standards,
 	}
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func (s *Server) inquiry(_ context.Context, c *spc.Call) error {

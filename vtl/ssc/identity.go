@@ -1,6 +1,7 @@
 package ssc
 
 import (
+	"cmp"
 	"context"
 
 	"calypso/vtl/spc"
@@ -14,19 +15,12 @@ var standards = [8]uint16{0x00C0, 0x05C0, 0x05A0} // SAM-6, SPC-5, SSC-5
 func identity(c Config, drive generation) spc.Identity {
 	return spc.Identity{
 		DeviceType: tapeDevice,
-		Vendor:     orElse(c.Vendor, "CALYPSO"),
-		Product:    orElse(c.Product, drive.product()),
-		Revision:   orElse(c.Revision, "0001"),
+		Vendor:     cmp.Or(c.Vendor, "CALYPSO"),
+		Product:    cmp.Or(c.Product, drive.product()),
+		Revision:   cmp.Or(c.Revision, "0001"),
 		Serial:     c.Serial,
 		Standards:  standards,
 	}
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func (s *Server) inquiry(_ context.Context, c *spc.Call) error {
