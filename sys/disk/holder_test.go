@@ -21,7 +21,13 @@ func TestHoldersOfDisk(t *testing.T) {
 		"proc/swaps": "Filename\tType\tSize\tUsed\tPriority\nROOT/dev/sda1   partition\t999\t0\t-2\n",
 		"sys/kernel/config/target/core/iblock_0/disk1/udev_path": "ROOT/dev/disk/by-id/wwn-0x5000c500dead\n",
 		"sys/kernel/config/target/core/iblock_1/disk2/udev_path": "ROOT/dev/sdb\n",
-		"sys/kernel/scst_tgt/devices/lun1/filename":              "ROOT/dev/mapper/vg0-home\n[key]\n",
+		// Set up by hand, on Linux 6.12.
+		"sys/kernel/config/target/core/iblock_7/lab/udev_path": "",
+		"sys/kernel/config/target/core/iblock_7/lab/info": "Status: DEACTIVATED  Max Queue Depth: 0  SectorSize: 512  HwMaxSectors: 2560\n" +
+			"        iBlock device: sda1  UDEV PATH: /dev/other  readonly: 0\n        Major: 8 Minor: 1  CLAIMED: IBLOCK\n",
+		"sys/kernel/config/target/core/iblock_7/no/udev_path": "",
+		"sys/kernel/config/target/core/iblock_7/no/info":      "Status: DEACTIVATED  Max Queue Depth: 0  SectorSize: 0  HwMaxSectors: 0\n          readonly: 0\n        Major: 0 Minor: 0\n",
+		"sys/kernel/scst_tgt/devices/lun1/filename":           "ROOT/dev/mapper/vg0-home\n[key]\n",
 		"proc/77/fd/3":      "->../../../dev/sda2",
 		"proc/77/cmdline":   "dd\x00of=/dev/sda2\x00",
 		"proc/78/fd/3":      "->../../../dev/sda2",
@@ -43,6 +49,7 @@ func TestHoldersOfDisk(t *testing.T) {
 		{Kind: KindMount, Name: "/srv", Node: d + "/sda1"},
 		{Kind: KindSwap, Name: d + "/sda1", Node: d + "/sda1"},
 		{Kind: KindTarget, Name: "LIO iblock_0/disk1"},
+		{Kind: KindTarget, Name: "LIO iblock_7/lab", Node: d + "/sda1"},
 		{Kind: KindTarget, Name: "SCST lun1", Node: d + "/dm-0"},
 		{Kind: KindProcess, PID: 77, Command: "dd of=/dev/sda2"},
 	}
@@ -109,7 +116,11 @@ func TestHoldersOfMountPoint(t *testing.T) {
 			"32 31 0:51 / ROOT/tank/data/child rw - zfs tank/data/child rw\n33 31 0:52 / ROOT/tank/data/usb rw - vfat /dev/sdq1 rw\n" +
 			"34 31 0:53 / ROOT/tank/data2 rw - vfat /dev/sdr1 rw\n",
 		"proc/swaps": "Filename Type\nROOT/tank/data/swapfile file 1 2 3\n",
-		"sys/class/block/loop0/loop/backing_file":   "ROOT/tank/data/disk.img\n",
+		"sys/class/block/loop0/loop/backing_file":              "ROOT/tank/data/disk.img\n",
+		"sys/kernel/config/target/core/fileio_7/lab/udev_path": "",
+		"sys/kernel/config/target/core/fileio_7/lab/info": "Status: DEACTIVATED  Max Queue Depth: 0  SectorSize: 512  HwMaxSectors: 16384\n" +
+			"        TCM FILEIO ID: 0        File: ROOT/tank/data/a b  Size: 16777216  Mode: O_DSYNC Async: 0\n",
+		"tank/data/a b": "x",
 		"sys/kernel/scst_tgt/devices/lun1/filename": "ROOT/tank/data/lun\n",
 		"sys/kernel/scst_tgt/devices/lun2/filename": "ROOT/tank/lun\n",
 		"proc/101/cwd":       "->../../tank/data/deep",
@@ -127,6 +138,7 @@ func TestHoldersOfMountPoint(t *testing.T) {
 		{Kind: KindMount, Name: point + "/usb"},
 		{Kind: KindSwap, Name: point + "/swapfile", Node: point + "/swapfile"},
 		{Kind: KindLoop, Name: h.Dev + "/loop0", Node: point + "/disk.img"},
+		{Kind: KindTarget, Name: "LIO fileio_7/lab", Node: point + "/a b"},
 		{Kind: KindTarget, Name: "SCST lun1", Node: point + "/lun"},
 		{Kind: KindProcess, PID: 101, Command: "bash"}, {Kind: KindProcess, PID: 102}, {Kind: KindProcess, PID: 103},
 		{Kind: KindNamespace, PID: 105},

@@ -141,18 +141,28 @@ func TestPlanDestroyFindsHolds(t *testing.T) {
 	wantError(t, err, errcode.DatasetBusy, "tank/data@s3 by the tag calypso", "by the tag my tag", "release")
 }
 
+// What came while a person thought about the plan stays.
+func TestDestroyMoreThanPlanned(t *testing.T) {
+	more := ask("destroy -nvp -r tank/data", "destroy\ttank/data@a\ndestroy\ttank/data@new\ndestroy\ttank/data\n")
+	p := Plan{Name: "tank/data", Destroy: []string{"tank/data@a", "tank/data"}, reach: Reach{Recursive: true}}
+	wantError(t, store(t, nil, more).Destroy(ctx, p), errcode.StorageRefused, "tank/data@new", "nothing was touched")
+	marks := ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/data", "tank/data@a\t10\t0\t-\ntank/data@b\t12\t0\t-\ntank/data@new\t13\t0\t-\n")
+	wantError(t, store(t, nil, marks).Roll(ctx, Rollback{Snapshot: "tank/data@a", Newer: []string{"tank/data@b"}}), errcode.StorageRefused, "tank/data@new", "nothing was touched")
+}
+
 // For a user without the right to, zfs destroy -r ends with 0 and destroys nothing.
 func TestDestroyLooksAfterwards(t *testing.T) {
 	left := "list -H -o name -t all tank/data"
 	p := Plan{Name: "tank/data", Destroy: []string{"tank/data@a", "tank/data"}, reach: Reach{Recursive: true}}
-	s := store(t, nil, ask("destroy -r tank/data", ""), ask(left, "tank/data\ntank/data@a\n"), ask("list -H -o name -t all tank/data@a tank/data", "tank/data@a\ntank/data\n"))
+	same := ask("destroy -nvp -r tank/data", "destroy\ttank/data@a\ndestroy\ttank/data\n")
+	s := store(t, nil, same, ask("destroy -r tank/data", ""), ask(left, "tank/data\ntank/data@a\n"), ask("list -H -o name -t all tank/data@a tank/data", "tank/data@a\ntank/data\n"))
 	wantError(t, s.Destroy(ctx, p), errcode.PermissionDenied, "tank/data is still there")
-	s = store(t, nil, ask("destroy -r tank/data", ""), fails(ask(left, ""), "cannot open 'tank/data': dataset does not exist\n"))
+	s = store(t, nil, same, ask("destroy -r tank/data", ""), fails(ask(left, ""), "cannot open 'tank/data': dataset does not exist\n"))
 	if err := s.Destroy(ctx, p); err != nil {
 		t.Error(err)
 	}
 	busy := fails(ask("destroy -r tank/data", ""), "cannot unmount '/tank/data': pool or dataset is busy\n")
-	s = store(t, map[string][]Holder{"/tank/data": {{Text: "pid 7 (tail)"}}}, busy, ask("list -H -o name -t all tank/data@a tank/data", "tank/data\n"))
+	s = store(t, map[string][]Holder{"/tank/data": {{Text: "pid 7 (tail)"}}}, same, busy, ask("list -H -o name -t all tank/data@a tank/data", "tank/data\n"))
 	wantError(t, s.Destroy(ctx, p), errcode.Partial, "pid 7 (tail)", "1 of 2", "still there: tank/data")
 }
 

@@ -227,8 +227,16 @@ func (s Store) heldError(ctx context.Context, name string, snapshots []string) e
 }
 
 // Destroy carries out a plan for a file system or volume and looks whether it is gone: for a user without the
-// right to, zfs can end well and destroy nothing.
+// right to, zfs can end well and destroy nothing. It is refused when zfs would take more than was planned: a
+// person may have thought about the plan for an hour.
 func (s Store) Destroy(ctx context.Context, p Plan) error {
+	now, err := s.dryDestroy(ctx, p.Name, p.reach)
+	if err == nil {
+		err = notPlanned(p.Name, now.Destroy, p.Destroy)
+	}
+	if err != nil {
+		return err
+	}
 	args := append(append([]string{"destroy"}, p.reach.flags()...), p.Name)
 	if _, err := s.zfs(ctx, p.Name, args...); err != nil {
 		return s.half(ctx, p, s.explain(ctx, p.Name, tooMuch(p.Name, err)))
@@ -238,6 +246,20 @@ func (s Store) Destroy(ctx context.Context, p Plan) error {
 		return err
 	}
 	return s.half(ctx, p, errcode.New(errcode.PermissionDenied, p.Name, "zfs reported no error, and %s is still there", some(left)))
+}
+
+// notPlanned refuses what would go and is not in the plan.
+func notPlanned(name string, goes, planned []string) error {
+	known := map[string]bool{}
+	for _, p := range planned {
+		known[p] = true
+	}
+	came := slices.DeleteFunc(slices.Clone(goes), func(g string) bool { return known[g] })
+	if len(came) == 0 {
+		return nil
+	}
+	return errcode.New(errcode.StorageRefused, name, "made since this was planned, and would go too: %s", some(came)).
+		WithState("nothing was touched").WithHint("the same command again shows all that goes")
 }
 
 // half says what went before a destruction failed.

@@ -108,8 +108,16 @@ func (s Store) newer(ctx context.Context, dataset string, r *Rollback) error {
 }
 
 // Roll carries out a rollback. Its clones are destroyed first; then zfs destroys the newer snapshots and
-// bookmarks itself. Without newer ones in the plan zfs refuses when one has come since.
+// bookmarks itself. It is refused when newer ones have come since the plan.
 func (s Store) Roll(ctx context.Context, r Rollback) error {
+	dataset, _, _ := strings.Cut(r.Snapshot, "@")
+	now := Rollback{Snapshot: r.Snapshot}
+	if err := s.newer(ctx, dataset, &now); err != nil {
+		return err
+	}
+	if err := notPlanned(r.Snapshot, now.Newer, r.Newer); err != nil {
+		return err
+	}
 	for _, c := range r.Clones {
 		if err := s.Destroy(ctx, c); err != nil {
 			return fmt.Errorf("clones of newer snapshots: %w", err)
