@@ -7,7 +7,7 @@ set -eu
 suite=trixie
 packages=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,kmod,dbus,zstd,procps,psmisc,iproute2,e2fsprogs,tar
 packages=$packages,tgt,open-iscsi,mt-st,mtx,sg3-utils,stenc,lsscsi,jq,strace
-packages=$packages,lvm2,thin-provisioning-tools,dosfstools,zfs-dkms,zfsutils-linux,linux-headers-amd64
+packages=$packages,lvm2,thin-provisioning-tools,dosfstools,xfsprogs,zfs-dkms,zfsutils-linux,linux-headers-amd64
 packages=$packages,bacula-sd,bacula-fd,bacula-director,bacula-director-sqlite3,sqlite3,bacula-console
 
 key=$(sha256sum "$0" | cut -c1-16)

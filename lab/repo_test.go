@@ -60,6 +60,7 @@ func TestRepo(t *testing.T) {
 		t.Run("volume on "+on, func(t *testing.T) { repoVolume(storage{t, state}, on) })
 		t.Run("filesystem on "+on, func(t *testing.T) { repoFilesystem(storage{t, state}, on) })
 	}
+	t.Run("xfs", func(t *testing.T) { repoXFS(storage{t, state}) })
 	t.Run("refused", func(t *testing.T) { repoRefused(storage{t, state}) })
 	t.Run("thin pool full", func(t *testing.T) { repoThinPoolFull(storage{t, state}) })
 	t.Run("not as it was", func(t *testing.T) { repoNotAsItWas(storage{t, state}) })
@@ -145,12 +146,36 @@ func repoFilesystem(s storage, on string) {
 	}
 }
 
+// xfs takes 300 MiB at the least, and grows while it is mounted.
+func repoXFS(s storage) {
+	args := []string{"repo", "create", "x1", "--on", "lvm:vg0", "--size", "320MiB", "--kind", "filesystem", "--format", "xfs"}
+	tool := strings.TrimSpace(run(s.T, "sh", "-c", "command -v mkfs.xfs"))
+	run(s.T, "mv", tool, tool+".away")
+	s.says(15, "xfsprogs", args...)
+	run(s.T, "mv", tool+".away", tool)
+	s.does(0, args...)
+	r := s.repo("x1")
+	if kind := strings.TrimSpace(run(s.T, "findmnt", "-no", "FSTYPE", r.Path)); r.State != "ok" || r.Size != 320*mib || kind != "xfs" {
+		s.Errorf("x1 = %+v on %s; want ok, 320 MiB, xfs", r, kind)
+	}
+	fill(s.T, filepath.Join(r.Path, "volume-0001"), 10*mib)
+	sum := run(s.T, "sha256sum", filepath.Join(r.Path, "volume-0001"))
+	before := r.Available
+	s.does(0, "repo", "grow", "x1", "--size", "400MiB")
+	if r := s.repo("x1"); r.Size != 400*mib || r.Available < before+50*mib {
+		s.Errorf("grown, x1 = %+v; want 400 MiB, and 50 MiB more than %d available", r, before)
+	}
+	if got := run(s.T, "sha256sum", filepath.Join(r.Path, "volume-0001")); got != sum {
+		s.Errorf("after growing: %s; want %s", got, sum)
+	}
+	s.does(0, "repo", "delete", "x1", "--confirm", "x1")
+}
+
 func repoRefused(s storage) {
 	s.does(10, "repo", "create", "r1", "--on", "lvm:novg", "--size", "64MiB")
 	s.does(10, "repo", "create", "r1", "--on", "zfs:nopool", "--size", "64MiB")
 	s.does(18, "repo", "create", "r1", "--on", "lvm:vg0", "--size", "64GiB")
 	s.does(18, "repo", "create", "r1", "--on", "zfs:tank", "--size", "64GiB")
-	s.says(15, "xfsprogs", "repo", "create", "r1", "--on", "lvm:vg0", "--size", "400MiB", "--kind", "filesystem", "--format", "xfs")
 	s.says(13, "not empty", "repo", "create", "r1", "--on", "zfs:tank", "--size", "64MiB", "--kind", "filesystem", "--mount", "/etc")
 	run(s.T, "lvcreate", "-q", "-y", "-n", "r1", "-L", "64M", "vg0")
 	s.says(13, "tag", "repo", "create", "r1", "--on", "lvm:vg0", "--size", "64MiB")
