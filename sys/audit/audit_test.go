@@ -423,3 +423,35 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 }
+
+// What other commands append while the log is being read is no finding.
+func TestVerifyWhileOthersAppend(t *testing.T) {
+	path := logOf(t, 2)
+	head, err := readHead(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := appendOne(path, "meanwhile"); err != nil {
+		t.Fatal(err)
+	}
+	c := checker{prev: genesis, head: head}
+	if err := errors.Join(c.file(path, false), c.end(path, nil)); err != nil || len(c.Notes) != 0 || c.Records != 3 {
+		t.Errorf("%+v, %v; want no note", c.Result, err)
+	}
+}
+
+// A log that cannot be read is not one that was edited.
+func TestVerifyUnreadable(t *testing.T) {
+	path := logOf(t, 1)
+	for _, name := range []string{headPath(path), path} {
+		if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Verify(path); errcode.Of(err) != errcode.Failed || !strings.Contains(err.Error(), "cannot read") {
+			t.Errorf("Verify with a directory for %s = %v (%s)", filepath.Base(name), err, errcode.Of(err))
+		}
+	}
+	if code := errcode.Of(unreadable(path, os.ErrPermission)); code != errcode.PermissionDenied {
+		t.Errorf("without the right to read: %s", code)
+	}
+}

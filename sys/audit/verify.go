@@ -23,7 +23,7 @@ type Result struct {
 // Verify reads the whole log at path and checks the chain and the head. older names logs that were
 // moved away by rotation, oldest first: the chain runs through them. A missing log without a head
 // has no records and is in order. The error has errcode.AuditBroken and names FILE:LINE of the
-// first line that is wrong.
+// first line that is wrong; a log that this user may not read, or the disk cannot, is another error.
 func Verify(path string, older ...string) (Result, error) {
 	c := checker{prev: genesis}
 	head, headErr := readHead(path)
@@ -52,8 +52,11 @@ func (c *checker) file(name string, mayMiss bool) error {
 	if errors.Is(err, fs.ErrNotExist) && mayMiss {
 		return nil
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return broken(name, 0, "the log is not there: %w", err)
+	}
 	if err != nil {
-		return broken(name, 0, "cannot read: %w", err)
+		return unreadable(name, err)
 	}
 	defer file.Close()
 	r := bufio.NewReaderSize(file, 64<<10)
@@ -62,14 +65,19 @@ func (c *checker) file(name string, mayMiss bool) error {
 		if errors.Is(err, io.EOF) {
 			return c.last(name, n, line)
 		}
+		if errors.Is(err, errLongLine) {
+			return broken(name, n, "cannot be a record: %w", err)
+		}
 		if err != nil {
-			return broken(name, n, "cannot read: %w", err)
+			return unreadable(name, err)
 		}
 		if err := c.line(name, n, line); err != nil {
 			return err
 		}
 	}
 }
+
+var errLongLine = fmt.Errorf("longer than %d bytes", maxLine)
 
 // readLine gives a line without its newline; io.EOF with what is left after the last one.
 func readLine(r *bufio.Reader) ([]byte, error) {
@@ -78,7 +86,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
 		if len(line) > maxLine {
-			return nil, fmt.Errorf("longer than %d bytes", maxLine)
+			return nil, errLongLine
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
@@ -175,16 +183,30 @@ func (c *checker) end(path string, headErr error) error {
 	case errors.Is(headErr, fs.ErrNotExist) && c.Records <= 1:
 		// A crash before the first head was written leaves one record at most.
 		return nil
+	case headErr != nil && !errors.Is(headErr, fs.ErrNotExist) && !errors.Is(headErr, errHeadDamaged):
+		return unreadable(headPath(path), headErr)
 	case headErr != nil:
 		return broken(headPath(path), 0, "cannot be read, so a cut of the end cannot be excluded: %w", headErr)
 	case c.head.Seq > c.LastSeq:
 		return broken(path, 0, "records %d to %d are missing at the end", c.LastSeq+1, c.head.Seq)
 	case !c.headSeen:
 		return broken(path, 0, "record %d is not the one that the head file names", c.head.Seq)
-	case c.head.Seq < c.LastSeq:
-		c.Notes = append(c.Notes, fmt.Sprintf("the head file names record %d: a command was killed while it wrote record %d", c.head.Seq, c.LastSeq))
+	case c.head.Seq < c.LastSeq && c.headStays(path):
+		c.Notes = append(c.Notes, fmt.Sprintf("the head file names record %d, the last is %d: a command was killed while it recorded itself, or found the disk full, or is doing it now", c.head.Seq, c.LastSeq))
 	}
 	return nil
+}
+
+// headStays says whether the head file is as it was before the log was read: what other commands appended
+// meanwhile is behind a head that has moved on.
+func (c *checker) headStays(path string) bool {
+	now, err := readHead(path)
+	return err != nil || now == c.head
+}
+
+// unreadable is no finding about what the log holds.
+func unreadable(name string, err error) error {
+	return errcode.New(errcode.Of(err), name, "cannot read: %w", err)
 }
 
 func broken(name string, line int, format string, args ...any) error {
