@@ -87,8 +87,8 @@ func decode(path string, data []byte, current int, v any) error {
 
 // parse gives the top node of the one document in data.
 func parse(path string, data []byte) (*yaml.Node, error) {
-	if line := notUTF8(data); line > 0 {
-		return nil, invalid(path, line, "not UTF-8")
+	if line, msg := badText(data); line > 0 {
+		return nil, invalid(path, line, "%s", msg)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
@@ -110,19 +110,36 @@ func parse(path string, data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// notUTF8 is the line of the first byte that is not UTF-8; 0 when there is none.
-func notUTF8(data []byte) int {
-	if utf8.Valid(data) {
-		return 0
-	}
+// badText finds the first character that YAML does not have (YAML 1.2, 5.1), which the decoder would refuse
+// without its line.
+func badText(data []byte) (line int, msg string) {
 	for at := 0; at < len(data); {
 		r, size := utf8.DecodeRune(data[at:])
-		if r == utf8.RuneError && size == 1 {
-			return 1 + bytes.Count(data[:at], []byte("\n"))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			msg = "not UTF-8"
+		case !inYAML(r, at == 0):
+			msg = fmt.Sprintf("control characters are not allowed (%U)", r)
+		}
+		if msg != "" {
+			return 1 + bytes.Count(data[:at], []byte("\n")), msg
 		}
 		at += size
 	}
-	return 0
+	return 0, ""
+}
+
+// inYAML is for characters of Unicode; a byte order mark may be the first.
+func inYAML(r rune, first bool) bool {
+	switch r {
+	case '\t', '\n', '\r', 0x85:
+		return true
+	case 0x7f, 0xfffe, 0xffff:
+		return false
+	case 0xfeff:
+		return first
+	}
+	return r >= 0x20 && (r < 0x80 || r >= 0xa0)
 }
 
 func checkSchema(path string, root *yaml.Node, current int) error {
