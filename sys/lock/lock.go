@@ -23,6 +23,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"calypso/sys/errcode"
+	"calypso/sys/proc"
 )
 
 // pollInterval is how often a waiting Acquire tries again: short against what a person notices,
@@ -109,10 +110,13 @@ func (l *Lock) Release() error {
 func (l *Lock) Path() string { return l.path }
 
 func lockError(ctx context.Context, path string, err error) error {
-	if ctx.Err() != nil {
-		return errcode.New(errcode.Of(ctx.Err()), path, "waiting for the lock: %w", ctx.Err())
+	if ctx.Err() == nil {
+		return cannotLock(path, err)
 	}
-	return cannotLock(path, err)
+	if h, known, _, _ := readHolder(path); known && proc.Alive(h.PID, h.StartTime) {
+		return errcode.New(errcode.Of(ctx.Err()), path, "waiting for the lock, held by %s: %w", h, ctx.Err())
+	}
+	return errcode.New(errcode.Of(ctx.Err()), path, "waiting for the lock: %w", ctx.Err())
 }
 
 func cannotLock(path string, err error) error {

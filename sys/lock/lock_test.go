@@ -149,8 +149,9 @@ func TestCancel(t *testing.T) {
 	}
 	late, cancelLate := context.WithTimeout(ctx, time.Millisecond)
 	defer cancelLate()
-	if _, err := Acquire(late, dir, "d", time.Hour); errcode.Of(err) != errcode.Timeout {
-		t.Errorf("Acquire after the deadline of the command = %v", err)
+	_, err = Acquire(late, dir, "d", time.Hour)
+	if holder := fmt.Sprintf("held by pid %d (", os.Getpid()); errcode.Of(err) != errcode.Timeout || !strings.Contains(err.Error(), holder) {
+		t.Errorf("Acquire after the deadline of the command = %v; want who holds it", err)
 	}
 }
 
