@@ -23,7 +23,7 @@ type given struct {
 
 // resolve reads a command line (without argv[0]). Flags may stand anywhere before "--", so that one
 // appended to a recalled line (--dry-run!) counts. The request is usable for its help and json fields
-// even when an error comes with it.
+// even when an error comes with it: help about a command wins over what is wrong behind its name.
 func resolve(top *command, argv []string) (*request, error) {
 	p := &argvParser{req: &request{cmd: top}, top: top, rest: argv}
 	for len(p.rest) > 0 {
@@ -39,6 +39,7 @@ type argvParser struct {
 	rest []string
 	err  error // the first; parsing goes on to learn --json and --help
 	only bool  // "--" was seen: only arguments follow
+	lost bool  // an unknown command was named: there is no help about it
 }
 
 // fail keeps the first error; nil is none.
@@ -79,6 +80,7 @@ func (p *argvParser) word(word string) {
 	}
 	if sub == nil {
 		p.fail(unknownCommand(p.req, word))
+		p.lost = true
 		return
 	}
 	p.req.cmd, p.req.path = sub, append(p.req.path, word)
@@ -157,6 +159,7 @@ func (p *argvParser) isFlagWord(word string) bool {
 // finish checks what can be checked once the verb and all its words are known.
 func (p *argvParser) finish() {
 	c := p.req.cmd
+	p.req.help = p.req.help && !p.lost
 	if p.err != nil || p.req.help {
 		return
 	}
