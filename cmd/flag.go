@@ -40,7 +40,7 @@ type flag struct {
 // boolFlag is off unless given.
 func boolFlag(name, usage string) flag { return flag{name: name, usage: usage, kind: kindBool} }
 
-// stringFlag takes any text, the empty one included.
+// stringFlag takes any text, the empty one included unless it is a path (Files).
 func stringFlag(name, placeholder, usage string) flag {
 	return flag{name: name, placeholder: placeholder, usage: usage, kind: kindString}
 }
@@ -89,7 +89,7 @@ func (f flag) Choices(values ...string) flag { f.choices = values; return f }
 // Required makes it an error when nothing gives a value.
 func (f flag) Required() flag { f.required = true; return f }
 
-// Files makes completion offer file names.
+// Files makes completion offer file names, and refuses an empty one.
 func (f flag) Files() flag { f.files = true; return f }
 
 // takesValue says whether the flag needs a value.
@@ -102,6 +102,9 @@ func (f flag) shown() string { return "--" + f.name }
 func (f flag) check(text, from string) error {
 	if len(f.choices) > 0 && !slices.Contains(f.choices, text) {
 		return usageErrorf("%s: %q is not one of %s", from, text, strings.Join(f.choices, ", "))
+	}
+	if f.files && text == "" { // --state-dir "$DIR" without DIR is a mistake, not the default
+		return usageErrorf("%s: a path is missing", from)
 	}
 	var err error
 	switch f.kind {
