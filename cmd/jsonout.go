@@ -215,15 +215,36 @@ func (e *jsonEncoder) scalar(x any) error {
 	return nil
 }
 
-// text writes a string.
+// text writes a string. What would act on a terminal and encoding/json lets pass (a terminal reads U+009B as
+// ESC [) is written as \u009b, which is the same to who parses it.
 func (e *jsonEncoder) text(s string) error {
 	for _, c := range []byte(s) {
 		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
-			return e.scalar(s)
+			return e.escaped(s)
 		}
 	}
 	e.b.WriteByte('"')
 	e.b.WriteString(s)
 	e.b.WriteByte('"')
+	return nil
+}
+
+func (e *jsonEncoder) escaped(s string) error {
+	if !strings.ContainsFunc(s, actsOnTerminal) {
+		return e.scalar(s)
+	}
+	start := e.b.Len()
+	if err := e.scalar(s); err != nil {
+		return err
+	}
+	quoted := string(e.b.Bytes()[start:])
+	e.b.Truncate(start)
+	for _, r := range quoted {
+		if actsOnTerminal(r) {
+			fmt.Fprintf(&e.b, "\\u%04x", r)
+		} else {
+			e.b.WriteRune(r)
+		}
+	}
 	return nil
 }

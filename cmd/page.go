@@ -172,9 +172,14 @@ func bytesText(n int64) string {
 // line in two.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if actsOnTerminal(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// actsOnTerminal is for control characters, line separators and what changes the direction of text.
+func actsOnTerminal(r rune) bool {
+	return r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
