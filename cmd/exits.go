@@ -42,6 +42,9 @@ var commonExits = []errcode.Exit{
 // exitsOf lists what a verb can end with, in the order of the table.
 func exitsOf(c *command) []exitMeaning {
 	statuses := append(slices.Clone(commonExits), c.Exits...)
+	if !c.Stateless {
+		statuses = append(statuses, errcode.ExitUnsupported) // its state may be that of a newer calypso
+	}
 	if c.Danger != safe {
 		statuses = append(statuses, errcode.ExitRefused)
 	}
