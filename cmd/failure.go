@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"calypso/sys/errcode"
 	"calypso/tape/scsi"
@@ -139,6 +140,9 @@ func hintOf(code errcode.Code, err error, verb string) string {
 	}
 	if code == errcode.Usage && verb != "" {
 		return "see 'calypso " + verb + " --help'"
+	}
+	if code == errcode.PermissionDenied && errors.Is(err, syscall.EROFS) {
+		return "the file system is mounted read-only; the kernel's log tells whether an error of its disk did that"
 	}
 	entry, _ := errcode.Lookup(code)
 	return entry.Remedy

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +50,19 @@ func TestEncodeJSON(t *testing.T) {
 	laid, err := encodeJSON(nil, &doc, true)
 	if err != nil || !json.Valid(laid) || !strings.Contains(string(laid), "\n  \"name\": \"\",") {
 		t.Errorf("encodeJSON indented = %s, %v", laid, err)
+	}
+}
+
+// A name from a tape cannot speak to the terminal in JSON either, and is the same to who parses it.
+func TestJSONOnATerminal(t *testing.T) {
+	const name = "a\"\x1b[31m\u009b31m\x7f\u202e\u2066\nü"
+	got, err := encodeJSON(nil, inner{name}, true)
+	if err != nil || strings.ContainsFunc(strings.ReplaceAll(string(got), "\n", ""), actsOnTerminal) {
+		t.Errorf("encodeJSON = %q, %v", got, err)
+	}
+	var back inner
+	if err := json.Unmarshal(got, &back); err != nil || back.Name != name {
+		t.Errorf("read back: %q, %v; want %q", back.Name, err, name)
 	}
 }
 
@@ -136,6 +151,16 @@ func TestFailure(t *testing.T) {
 		f.write(&b, false)
 		if got := strings.TrimSuffix(b.String(), "\n"); f.exit != tt.exit || got != tt.text {
 			t.Errorf("failure of %v = %d %q; want %d %q", tt.err, f.exit, got, tt.exit, tt.text)
+		}
+	}
+}
+
+// To be root does not help on a file system that is read-only.
+func TestHintOfReadOnly(t *testing.T) {
+	for cause, want := range map[error]string{syscall.EROFS: "mounted read-only", syscall.EACCES: "run as a user who may"} {
+		err := errcode.New(errcode.Of(cause), "f", "cannot be written: %w", &os.PathError{Op: "open", Path: "f", Err: cause})
+		if f := newFailure(context.Background(), err, "lto write", ""); f.exit != errcode.ExitDenied || !strings.Contains(f.hint, want) {
+			t.Errorf("%v: exit %d, hint %q; want %q", cause, f.exit, f.hint, want)
 		}
 	}
 }
