@@ -152,7 +152,7 @@ func (inv *invocation) emitAlerts(doc alertsDoc) error {
 	for _, w := range doc.Warnings {
 		inv.warn("%s", w)
 	}
-	return inv.emit(doc, func(p *page) { p.alerts(doc, inv.dryRun) })
+	return inv.emit(doc, func(p *page) { p.alerts(doc, inv.dryRun && inv.flag("clear")) })
 }
 
 func (p *page) alerts(doc alertsDoc, dryRun bool) {

@@ -154,8 +154,7 @@ func runLTOModeGet(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	wanted, field, _ := strings.Cut(inv.arg("FIELD"), ".")
-	pages, err := selectModes(all, name, wanted, field)
+	pages, err := selectModes(all, name, inv.arg("FIELD"))
 	if err != nil {
 		return err
 	}
@@ -172,19 +171,20 @@ func runLTOModeGet(ctx context.Context, inv *invocation) error {
 	})
 }
 
-// selectModes gives the pages asked for, with the one field if there is one.
-func selectModes(all []tape.ModePage, drive, wanted, field string) ([]tape.ModePage, error) {
-	if wanted == "" {
+// selectModes gives the page asked for, PAGE or PAGE.FIELD with that field alone; "" is all pages.
+func selectModes(all []tape.ModePage, drive, asked string) ([]tape.ModePage, error) {
+	if asked == "" {
 		return all, nil
 	}
+	wanted, field, one := strings.Cut(asked, ".")
 	for _, p := range all {
 		if p.Name != wanted {
 			continue
 		}
-		if field != "" {
+		if one {
 			f, ok := p.Field(field)
 			if !ok {
-				_, _, err := tape.FindModeField(wanted + "." + field)
+				_, _, err := tape.FindModeField(asked)
 				return nil, err
 			}
 			p.Fields = []scsi.ModeField{f}
