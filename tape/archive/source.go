@@ -36,6 +36,16 @@ func widenPipe(v any) {
 	}
 }
 
+// isPipe tells whether a stream ends when a program does.
+func isPipe(v any) bool {
+	f, ok := v.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeNamedPipe != 0
+}
+
 // fillFromStream reads the stream straight into the ring's blocks.
 func fillFromStream(r *ring, stream io.Reader) {
 	for {

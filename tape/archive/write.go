@@ -124,6 +124,10 @@ const (
 	earlyWarningRoom = 4 << 20
 )
 
+// signalGrace is how much later a signal may take effect in this process than the end of the one before the pipe,
+// on a host with work for many more processors than it has.
+var signalGrace = 250 * time.Millisecond
+
 var errEarlyWarning = errors.New("early warning")
 
 // writer is one Write.
@@ -169,7 +173,25 @@ func Write(ctx context.Context, d Tape, src Source, o WriteOptions) (*WriteResul
 	if err := w.begin(ctx); err != nil {
 		return w.nothingWritten(err)
 	}
-	return w.finish(ctx, w.copyBlocks(ctx))
+	cause := w.copyBlocks(ctx)
+	if cause == nil {
+		cause = w.brokenPipe(ctx)
+	}
+	return w.finish(ctx, cause)
+}
+
+// brokenPipe is why the end of a stream is not to be believed: Ctrl-C ends the program before the pipe and
+// this one alike, and that program's end may be heard of first. What it gave is not all then.
+func (w *writer) brokenPipe(ctx context.Context) error {
+	if !isPipe(w.src.Stream) {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(signalGrace):
+		return nil
+	}
 }
 
 func newWriter(d Tape, src Source, o WriteOptions) (*writer, error) {
@@ -235,7 +257,7 @@ func (w *writer) addMember(m pax.Member) error {
 
 // begin does everything that comes before the first byte.
 func (w *writer) begin(ctx context.Context) error {
-	if err := w.peek(); err != nil {
+	if err := w.peek(ctx); err != nil {
 		return err
 	}
 	w.meter.phase.Store(PhasePosition)
@@ -257,7 +279,7 @@ func (w *writer) begin(ctx context.Context) error {
 }
 
 // peek waits for the first bytes of the source.
-func (w *writer) peek() error {
+func (w *writer) peek(ctx context.Context) error {
 	err := w.ring.awaitFirst()
 	empty := errors.Is(err, io.EOF)
 	if err == nil && w.spool != nil && w.ring.allFilled() {
@@ -265,6 +287,9 @@ func (w *writer) peek() error {
 		empty = members == 0
 	}
 	if empty {
+		if err := w.brokenPipe(ctx); err != nil {
+			return err
+		}
 		return errcode.New(errcode.ArchiveEmpty, w.src.Name, "the source gave nothing, so nothing was written")
 	}
 	return err

@@ -210,6 +210,38 @@ func TestWriteInterruptedInHangingSource(t *testing.T) {
 	}
 }
 
+// TestWriteInterruptedWithItsPipe: Ctrl-C ends the program before the pipe as well. Its end, heard before the
+// signal, does not make what it gave a whole archive; nor is it an empty one's fault.
+func TestWriteInterruptedWithItsPipe(t *testing.T) {
+	defer func(was time.Duration) { signalGrace = was }(signalGrace)
+	signalGrace = time.Hour
+	for _, given := range []int{0, 3 << 20} {
+		d := labelledTape(t)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		defer cancel(nil)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		data := randomBytes(9, given)
+		go func() {
+			_, _ = w.Write(data)
+			w.Close()
+			time.Sleep(20 * time.Millisecond) // in which who believes the end closes the archive
+			cancel(errcode.New(errcode.Interrupted, "", "SIGINT"))
+		}()
+		res, err := Write(ctx, d, Source{Name: "s", Kind: KindStream, Stream: r}, writeOptions(t))
+		wantCode(t, err, errcode.Interrupted)
+		switch {
+		case given == 0 && (res != nil || len(d.objects) != 2):
+			t.Errorf("nothing given: result %+v, %d objects", res, len(d.objects))
+		case given > 0 && (res.Manifest.Complete || res.Manifest.Reason != ReasonInterrupted):
+			t.Errorf("manifest %+v", res.Manifest)
+		}
+	}
+}
+
 func TestWriteInterruptedBeforeTheFirstByte(t *testing.T) {
 	d := labelledTape(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
