@@ -43,6 +43,13 @@ func (m *process) stopping() {
 	}
 }
 
+// cutOff says that the verb did not come to its end. What it works on by now is another goroutine's to know.
+func (m *process) cutOff(cause *errcode.Error) {
+	const state = "it had not cleaned up: look at the state of what it worked on before you go on"
+	f := failure{code: cause.Code, exit: exitOf(cause.Code), verb: strings.Join(m.req.path, " "), text: cause.Msg + " again; " + state, state: state}
+	f.write(m.Err, m.req.json)
+}
+
 func (m *process) main() (exit errcode.Exit) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,7 +113,7 @@ func (m *process) verb() error {
 		args: m.req.args, values: newValues(m.req.cmd), json: m.req.json,
 	}
 	if !m.req.cmd.Stateless { // those have nothing to clean up, and starting at once is all they do
-		ctx, stop := withSignals(m.ctx, m.stopping)
+		ctx, stop := withSignals(m.ctx, m.stopping, m.cutOff)
 		defer stop()
 		m.ctx = ctx
 	}

@@ -81,6 +81,9 @@ func probeWait(ctx context.Context, inv *invocation) error {
 
 func probeStuck(context.Context, *invocation) error {
 	grace = 10 * time.Millisecond
+	if err := os.WriteFile("waiting", nil, 0o600); err != nil {
+		return err
+	}
 	select {}
 }
 

@@ -17,13 +17,13 @@ import (
 const answerGrace = time.Second
 
 // withSignals ends ctx at the first SIGINT, SIGTERM or SIGHUP, with an *errcode.Error as the cause;
-// the second ends the process at once. onFirst is called at the first. A signal that was ignored when the process started (nohup, a
+// the second ends the process at once. onFirst is called at the first, onSecond at the second. A signal that was ignored when the process started (nohup, a
 // background job) stays ignored. SIGPIPE keeps Go's way: a broken pipe on stdout or stderr kills.
 //
 // The function that it gives is called when the verb has ended. What was done is done then, and a signal
 // that comes while the answer is written must not make it look otherwise; but an answer that nobody reads
 // does not keep the process.
-func withSignals(parent context.Context, onFirst func()) (context.Context, func()) {
+func withSignals(parent context.Context, onFirst func(), onSecond func(*errcode.Error)) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 2)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
@@ -38,6 +38,7 @@ func withSignals(parent context.Context, onFirst func()) (context.Context, func(
 			case s := <-caught:
 				cause := signalError(s)
 				if !first {
+					onSecond(cause)
 					os.Exit(int(exitOf(cause.Code)))
 				}
 				cancel(cause)
