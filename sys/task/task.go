@@ -142,7 +142,7 @@ func (r *Record) findState() string {
 		return Finished
 	case r.alive():
 		return Running
-	case r.PID == 0 && time.Since(r.Created) < startGrace && r.BootID == proc.BootID():
+	case r.PID == 0 && time.Since(r.Created).Abs() < startGrace && r.BootID == proc.BootID(): // a clock may be set back
 		return Starting
 	}
 	return Lost
