@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -106,6 +107,8 @@ func read(path string, required bool, file *File) error {
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return errcode.New(errcode.FileNotFound, path, "no such configuration file")
+	case errors.Is(err, state.ErrEmpty) && hasText(path):
+		return nil
 	case err != nil:
 		return asConfig(err)
 	}
@@ -114,6 +117,12 @@ func read(path string, required bool, file *File) error {
 	}
 	*file = with.File
 	return check(path, file)
+}
+
+// hasText tells a file of comments, which sets nothing, from one that a crash has emptied.
+func hasText(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
 }
 
 // asConfig makes an error of a state file one of a configuration file.

@@ -79,6 +79,11 @@ func TestLoadRefuses(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "none"), true, env(nil), nil); errcode.Of(err) != errcode.FileNotFound {
 		t.Errorf("Load of a missing file that was named = %v", err)
 	}
+	for _, text := range []string{"# drive: vtl01:0\n", "\n"} {
+		if c, err := Load(file(t, text), true, env(nil), nil); err != nil || c.Get(Drive).Source != "default" {
+			t.Errorf("Load(%q), which sets nothing: %v, %v", text, c.Get(Drive), err)
+		}
+	}
 	if _, err := Load(file(t, "schema_version: 1\n"), true, env(nil), nil); err != nil {
 		t.Errorf("Load of version 1 = %v", err)
 	}

@@ -93,7 +93,7 @@ func parse(path string, data []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, invalid(path, 0, "the file is empty")
+		return nil, invalid(path, 0, "%w", ErrEmpty)
 	} else if err != nil {
 		return nil, yamlError(path, err)
 	}
@@ -105,10 +105,13 @@ func parse(path string, data []byte) (*yaml.Node, error) {
 		return nil, invalid(path, second.Line, "a second document begins; a file holds one")
 	}
 	if len(doc.Content) == 0 {
-		return nil, invalid(path, 0, "the file is empty")
+		return nil, invalid(path, 0, "%w", ErrEmpty)
 	}
 	return doc.Content[0], nil
 }
+
+// ErrEmpty is in the error of a file without anything but blanks and comments.
+var ErrEmpty = errors.New("the file is empty")
 
 // badText finds the first character that YAML does not have (YAML 1.2, 5.1), which the decoder would refuse
 // without its line.
