@@ -67,7 +67,8 @@ func runLinks(_ context.Context, inv *invocation) error {
 	if err := inv.emit(doc, doc.page); err != nil || skipped == 0 {
 		return err
 	}
-	return errcode.New(errcode.Partial, dir, "%d of %d names are not links to calypso", skipped, len(doc.Links))
+	return errcode.New(errcode.Partial, dir, "%d of %d names were left as they are", skipped, len(doc.Links)).
+		WithHint("the list says why")
 }
 
 func (d linksDoc) page(p *page) {
