@@ -24,7 +24,7 @@ func ltoVerifyCommand() *command {
 			{"calypso lto verify -f vtl01:0", "verify the whole tape"},
 			{"calypso lto verify -f vtl01:0 --file 3 --json", "verify one archive"},
 		},
-		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
+		Exits: []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch, errcode.ExitNoSpace},
 		Run:   runLTOVerify,
 	}, unlockFlags()...)
 }

@@ -158,7 +158,7 @@ func mediaFindCommand() *command {
 			{"calypso media find Makefile", "every path with Makefile in it"},
 			{"calypso media find '*.conf' --json | jq -r '.hits[].volume' | sort -u", "the cartridges with .conf files"},
 		},
-		Exits: []errcode.Exit{errcode.ExitNotFound},
+		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitPartial},
 		Run:   runMediaFind,
 	}
 }
