@@ -163,7 +163,7 @@ func bareCause(err error) error {
 func (inv *invocation) findPlaces() error {
 	p, err := place.Resolve(inv.getenv, os.Geteuid(), inv.str("state-dir"), inv.str("config"))
 	inv.places = p
-	if inv.cmd.Stateless {
+	if inv.cmd.Stateless && !inv.flag("detach") { // a task has a record
 		return nil
 	}
 	return err
