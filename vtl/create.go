@@ -294,7 +294,8 @@ func unfinished(l *Library) error {
 
 // finishCreations removes the directories in DefaultBacking that creates left which were killed. The
 // caller has the registry to itself, so that none of them is at work. One in another backing is removed
-// by the next create of its name.
+// by the next create of its name, and so is one that was not marked yet: what has no mark may be
+// somebody else's.
 func (s *Store) finishCreations() error {
 	entries, err := os.ReadDir(s.DefaultBacking())
 	if err != nil {
@@ -302,11 +303,7 @@ func (s *Store) finishCreations() error {
 	}
 	for _, e := range entries {
 		l := &Library{Name: e.Name(), Backing: s.DefaultBacking()}
-		if CheckName(l.Name) != nil || s.isNew(l.Name) != nil {
-			continue
-		}
-		if unfinished(l) != nil {
-			_ = os.Remove(l.dir()) // killed before it was marked: goes if it is empty
+		if !e.IsDir() || CheckName(l.Name) != nil || s.isNew(l.Name) != nil || unfinished(l) != nil {
 			continue
 		}
 		if err := removeLibraryDir(l); err != nil {

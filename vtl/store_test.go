@@ -261,6 +261,26 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	}
 }
 
+// What lies beside the libraries stays, whatever the verb: files, links, and directories that are empty, perhaps
+// because a file system is not mounted there.
+func TestForeignFilesAreLeftAlone(t *testing.T) {
+	s := newStore(t)
+	path := func(name string) string { return filepath.Join(s.DefaultBacking(), name) }
+	err := errors.Join(os.MkdirAll(path("disk2"), 0o750), os.WriteFile(path("notes.txt"), []byte("mine"), 0o640), os.Symlink("/mnt", path("vtl07")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, s, spec("vtl01", 1))
+	if err := s.Delete(background, "vtl01", false); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"disk2", "notes.txt", "vtl07"} {
+		if _, err := os.Lstat(path(name)); err != nil {
+			t.Errorf("after a create and a delete of another library: %v", err)
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	s := newStore(t)
 	l := create(t, s, spec("vtl01", -1))
