@@ -258,8 +258,13 @@ func (s *Store) claim(l *Library) error {
 	return removeLibraryDir(l)
 }
 
-// checkDir refuses a directory in the library's place that holds anything but an unfinished library.
+// checkDir refuses a directory in the library's place that holds anything but an unfinished library, and a link,
+// which a create would replace.
 func checkDir(l *Library) error {
+	if to, err := os.Readlink(l.dir()); err == nil {
+		return errcode.New(errcode.LibraryExists, l.dir(), "is a link to %s", to).
+			WithHint("remove it, and name the directory in which the library is to have its own by --backing")
+	}
 	entries, err := os.ReadDir(l.dir())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil

@@ -266,7 +266,7 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 func TestForeignFilesAreLeftAlone(t *testing.T) {
 	s := newStore(t)
 	path := func(name string) string { return filepath.Join(s.DefaultBacking(), name) }
-	err := errors.Join(os.MkdirAll(path("disk2"), 0o750), os.WriteFile(path("notes.txt"), []byte("mine"), 0o640), os.Symlink("/mnt", path("vtl07")))
+	err := errors.Join(os.MkdirAll(path("disk2"), 0o750), os.WriteFile(path("notes.txt"), []byte("mine"), 0o640), os.Symlink(t.TempDir(), path("vtl07")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,6 +274,8 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 	if err := s.Delete(background, "vtl01", false); err != nil {
 		t.Fatal(err)
 	}
+	_, err = s.Create(background, spec("vtl07", 1))
+	wantCode(t, "a link in the library's place", err, errcode.LibraryExists)
 	for _, name := range []string{"disk2", "notes.txt", "vtl07"} {
 		if _, err := os.Lstat(path(name)); err != nil {
 			t.Errorf("after a create and a delete of another library: %v", err)
