@@ -275,6 +275,30 @@ func TestMoveThatFailsIsUndone(t *testing.T) {
 	}
 }
 
+// A cartridge whose image cannot be closed well goes back into its drive.
+func TestRemoveThatFailsIsUndone(t *testing.T) {
+	s := newStore(t)
+	create(t, s, spec("vtl01", 1))
+	mustMove(t, s, Place{Slot, 1}, Place{InDrive, 0})
+	d, c := openDrive(t, s, 0), openChanger(t, s)
+	settle(t, d)
+	if err := d.(*Drive).tape.Close(); err != nil { // so that the next one fails
+		t.Fatal(err)
+	}
+	if err := moveMedium(c, Place{InDrive, 0}, Place{Slot, 1}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("MOVE MEDIUM = %v; want that the file was closed", err)
+	}
+	settle(t, d)
+	if err := ready(d); err != nil || at(t, s, "V00001L8") != (Place{InDrive, 0}) {
+		t.Errorf("ready: %v, the cartridge is at %s; want it in the drive", err, at(t, s, "V00001L8"))
+	}
+	if err := moveMedium(c, Place{InDrive, 0}, Place{Slot, 1}); err != nil {
+		t.Error(err)
+	}
+	closeDevice(t, d)
+	closeDevice(t, c)
+}
+
 func TestUnfitCartridgeStays(t *testing.T) {
 	s := newStore(t)
 	create(t, s, spec("vtl01", 1))

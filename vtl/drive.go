@@ -224,11 +224,14 @@ func (d *Drive) insert(l *Library, barcode string) error {
 }
 
 // remove is the robot taking the cartridge out. When it fails the cartridge is still in the drive.
-func (d *Drive) remove() error {
+func (d *Drive) remove(l *Library, barcode string) error {
 	if err := d.server.Remove(); err != nil {
 		return err
 	}
-	return d.closeTape()
+	if err := d.closeTape(); err != nil {
+		return errors.Join(err, d.insert(l, barcode))
+	}
+	return nil
 }
 
 func (s *Store) register(d *Drive) error {

@@ -67,6 +67,9 @@ func mediumSerial() string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
+// writeFile is a variable so that the tests can have a full disk.
+var writeFile = state.WriteFile
+
 func writeMeta(dir string, m Meta) error {
 	data, err := encodeMeta(m)
 	if err != nil {
@@ -76,7 +79,7 @@ func writeMeta(dir string, m Meta) error {
 	if formatting(dir) { // one that failed half-way: that file is the memory then
 		name = formatName
 	}
-	return state.WriteFile(filepath.Join(dir, name), data, filePerm)
+	return writeFile(filepath.Join(dir, name), data, filePerm)
 }
 
 // UsedBytes is how much of the cartridge in dir is written, without opening it: the size of its
