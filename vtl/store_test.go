@@ -401,6 +401,26 @@ func TestDamagedTapeIsListed(t *testing.T) {
 	}
 }
 
+// A tape of which files are missing, or cannot be seen, may hold data nevertheless: who removes it is asked.
+func TestWrittenTapeWithMissingFiles(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, spec("vtl01", 3))
+	second := filepath.Join(l.tapeDir("V00001L8"), "partition-1.tap")
+	err := errors.Join(os.Remove(filepath.Join(l.tapeDir("V00001L8"), "partition-0.tap")), os.WriteFile(second, []byte("data"), 0o600))
+	// A loop of links stands for a disk that does not answer.
+	loop := filepath.Join(l.tapeDir("V00002L8"), "partition-0.tap")
+	err = errors.Join(err, os.Remove(loop), os.Symlink(loop, loop), os.RemoveAll(l.tapeDir("V00003L8")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, written := range map[string]bool{"V00001L8": true, "V00002L8": true, "V00003L8": false} {
+		if info, err := s.Tape("vtl01", code); err != nil || info.Written != written || info.Problem == nil {
+			t.Errorf("%s: written %v, problem %v, %v; want written %v, and a problem", code, info.Written, info.Problem, err, written)
+		}
+	}
+	wantCode(t, "delete", s.Delete(background, "vtl01", false), errcode.LibraryNotEmpty)
+}
+
 func TestBadLibraryFile(t *testing.T) {
 	s := newStore(t)
 	create(t, s, spec("vtl01", 2))

@@ -1,6 +1,9 @@
 package vtl
 
 import (
+	"errors"
+	"io/fs"
+
 	"calypso/sys/errcode"
 	"calypso/vtl/image"
 )
@@ -14,7 +17,7 @@ type TapeInfo struct {
 	At, Home       Place
 	CapacityBytes  int64
 	UsedBytes      int64
-	Written        bool
+	Written        bool // or that cannot be told
 	WriteProtected bool
 	LoadCount      int64
 	MediumSerial   string
@@ -59,7 +62,7 @@ func (l *Library) tapeInfo(c Cartridge) TapeInfo {
 	info := TapeInfo{Barcode: c.Barcode, Generation: generation.Name, WORM: worm, Cleaning: IsCleaning(c.Barcode)}
 	info.setPlace(l.Name, c.At, c.Home)
 	info.UsedBytes, info.Problem = image.UsedBytes(l.tapeDir(c.Barcode))
-	info.Written = info.UsedBytes > 0
+	info.Written = info.UsedBytes > 0 || info.Problem != nil && !errors.Is(info.Problem, fs.ErrNotExist)
 	m, err := image.ReadMeta(l.tapeDir(c.Barcode))
 	if err != nil {
 		info.Problem = err
