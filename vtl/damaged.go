@@ -3,7 +3,6 @@ package vtl
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"calypso/sys/errcode"
 	"calypso/vtl/ssc"
@@ -30,6 +29,5 @@ func (l *Library) isDamage(err error) bool {
 	case errcode.ImageDamaged, errcode.ImageNewer:
 		return true
 	}
-	_, all := os.Stat(l.tapesDir())
-	return errors.Is(err, fs.ErrNotExist) && all == nil
+	return errors.Is(err, fs.ErrNotExist) && l.hasImages()
 }

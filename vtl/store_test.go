@@ -421,6 +421,25 @@ func TestWrittenTapeWithMissingFiles(t *testing.T) {
 	wantCode(t, "delete", s.Delete(background, "vtl01", false), errcode.LibraryNotEmpty)
 }
 
+// A disk that is not mounted does not make tapes blank.
+func TestTapesOfUnmountedDisk(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, spec("vtl01", 1))
+	if err := os.Rename(l.dir(), l.dir()+".unmounted"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := s.Tape("vtl01", "V00001L8"); err != nil || !info.Written || info.Problem == nil {
+		t.Errorf("%+v, %v; want one that may be written", info, err)
+	}
+	wantCode(t, "delete", s.Delete(background, "vtl01", false), errcode.LibraryNotEmpty)
+	if _, err := s.Get("vtl01"); err != nil {
+		t.Error(err)
+	}
+	if err := s.Delete(background, "vtl01", true); err != nil {
+		t.Errorf("confirmed: %v", err)
+	}
+}
+
 func TestBadLibraryFile(t *testing.T) {
 	s := newStore(t)
 	create(t, s, spec("vtl01", 2))
