@@ -96,7 +96,7 @@ func (d vtlTapeDoc) roomText(info vtl.TapeInfo) string {
 	switch {
 	case d.CleaningsLeft != nil:
 		return counted(int(*d.CleaningsLeft), "cleaning")
-	case d.Cleaning:
+	case d.Cleaning, info.CapacityBytes == 0: // 0: not known
 		return "-"
 	}
 	return sizeText(info.CapacityBytes)

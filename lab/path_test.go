@@ -149,6 +149,10 @@ func TestPathDiskFull(t *testing.T) {
 	if !strings.Contains(s.stderr(), "no space left") {
 		t.Errorf("the server does not say why: %s", s.stderr())
 	}
+	_ = exec.Command("dd", "if=/dev/zero", "of="+backing+"/full", "bs=4k").Run()
+	h.calypso(t, 0, "library", "unload", "vtl01", "--drive", "0")
+	h.calypso(t, 0, "library", "load", "vtl01", "--slot", "1", "--drive", "0")
+	h.calypso(t, 0, "lto", "read", "-f", h.drive, "--name", "before", "-C", t.TempDir())
 	run(t, "mount", "-o", "remount,size=100m", backing)
 	h.small(t, "after")
 	h.whole(t, "before", "after")

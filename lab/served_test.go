@@ -168,6 +168,7 @@ func TestServe(t *testing.T) {
 	})
 	out, err := s.calypso("vtl", "status", "vtl01")
 	t.Logf("%v\n%s", err, out)
+	run(t, "sg_raw", s.changer.Generic, "e7", "00", "00", "00", "00", "00", "00", "00", "00", "00") // a CDB of 10 bytes
 	before := s.drives
 	s.stop()
 	if found, _ := filepath.Glob("/sys/kernel/config/target/core/user_*"); len(found) > 0 {
@@ -182,6 +183,24 @@ func TestServe(t *testing.T) {
 	}
 	run(t, "mt", "-f", s.drives[0].Tape, "rewind")
 	run(t, "sh", "-c", "dd bs=64k if="+s.drives[0].Tape+" | cmp - /tmp/data")
+}
+
+// A cartridge that cannot be used does not keep the library from being served, and the robot takes it out.
+func TestServeDamagedCartridge(t *testing.T) {
+	s := newLibrary(t, "vtl01", "--drives", "2", "--slots", "4").start()
+	run(t, "mtx", "-f", s.changer.Generic, "load", "1", "0")
+	s.stop()
+	memory := filepath.Join(s.state, "vtl", "vtl01", "tapes", "V00001L8", "meta.json")
+	if err := os.WriteFile(memory, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if !strings.Contains(s.stderr(), "vtl01-drive-0: cartridge V00001L8") {
+		t.Errorf("the server does not say which it is: %s", s.stderr())
+	}
+	run(t, "mtx", "-f", s.changer.Generic, "unload", "1", "0")
+	run(t, "mtx", "-f", s.changer.Generic, "load", "2", "0")
+	run(t, "dd", "if=/dev/zero", "of="+s.drives[0].Tape, "bs=64k", "count=10")
 }
 
 // TestServeKilled: the server dies while a host writes. The host waits; the next server ends its command with

@@ -108,7 +108,7 @@ func (s *Store) checkNew(l *Library, barcode string) error {
 	}
 	// A directory without data is what an AddTape left that was killed. One with data is nobody's.
 	n, err := image.UsedBytes(l.tapeDir(barcode))
-	if err == nil && n > 0 {
+	if n > 0 {
 		return errcode.New(errcode.BarcodeExists, l.tapeDir(barcode), "the directory holds data of a cartridge that is in no library").
 			WithHint("move it away, or choose another barcode")
 	}

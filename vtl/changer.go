@@ -6,6 +6,7 @@ import (
 
 	"calypso/sys/errcode"
 	"calypso/tape/scsi"
+	"calypso/vtl/fault"
 	"calypso/vtl/image"
 	"calypso/vtl/smc"
 	"calypso/vtl/spc"
@@ -19,6 +20,9 @@ type Changer struct {
 	store   *Store
 	library string
 	observe bool
+
+	faults *fault.Live   // injected
+	hidden []fault.Fault // those of them for which labels are hidden
 }
 
 var _ Device = (*Changer)(nil)
@@ -56,15 +60,15 @@ func (s *Store) changerOf(ctx context.Context, library string, observe bool) (*C
 	if err != nil {
 		return nil, err
 	}
-	inventory, err := l.inventory()
-	if err != nil {
-		return nil, err
-	}
 	faults, err := s.liveFaults(library, -1, observe)
 	if err != nil {
 		return nil, err
 	}
-	hideBarcodes(l, inventory, faults)
+	hidden := faults.Of(fault.UnreadableBarcode)
+	inventory, err := l.readable(hidden)
+	if err != nil {
+		return nil, err
+	}
 	state := readVolatile[smc.State](s.changerFile(library))
 	if state != nil && observe {
 		state.Dirty = false // another process may be using the changer: that is no power cycle
@@ -76,7 +80,7 @@ func (s *Store) changerOf(ctx context.Context, library string, observe bool) (*C
 	if err != nil {
 		return nil, err
 	}
-	return &Changer{server, s, library, observe}, nil
+	return &Changer{server, s, library, observe, faults, hidden}, nil
 }
 
 // inventory is what the changer sees of the library.
@@ -116,6 +120,7 @@ func mediumType(barcode string) smc.MediumType {
 
 // Exec carries out one command; see smc.Server.
 func (c *Changer) Exec(ctx context.Context, cmd *scsi.Command) error {
+	c.relabel()
 	return injectedSense(cmd.CDB, c.server.Exec(ctx, cmd))
 }
 

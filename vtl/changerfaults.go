@@ -41,9 +41,13 @@ func (m faultyMover) stuck() error {
 // read. The standard has no code for it; this is the one of IBM's and Quantum's libraries.
 const labelUnreadable = 0x8300
 
-// hideBarcodes takes the volume tags away that the robot cannot read.
-func hideBarcodes(l *Library, inventory smc.Inventory, faults *fault.Live) {
-	for _, f := range faults.Of(fault.UnreadableBarcode) {
+// readable is the inventory without the labels that the robot cannot read.
+func (l *Library) readable(hidden []fault.Fault) (smc.Inventory, error) {
+	inventory, err := l.inventory()
+	if err != nil {
+		return inventory, err
+	}
+	for _, f := range hidden {
 		at := Place{Slot, f.Slot}
 		if c, there := l.Find(f.Barcode); there {
 			at = c.At
@@ -53,5 +57,24 @@ func hideBarcodes(l *Library, inventory smc.Inventory, faults *fault.Live) {
 		if e, ok := inventory.Element(at.address()); ok && e.Full {
 			e.Barcode, e.Exception = "", labelUnreadable
 		}
+	}
+	return inventory, nil
+}
+
+// relabel follows the faults of labels, and the cartridges and slots that have them, while the changer is open. When
+// the library's file cannot be read the labels stay as they are.
+func (c *Changer) relabel() {
+	c.faults.Refresh()
+	hidden := c.faults.Of(fault.UnreadableBarcode)
+	if len(hidden) == 0 && len(c.hidden) == 0 {
+		return
+	}
+	l, err := c.store.Get(c.library)
+	if err != nil {
+		return
+	}
+	if labels, err := l.readable(hidden); err == nil {
+		c.server.Relabel(labels)
+		c.hidden = hidden
 	}
 }

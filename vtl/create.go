@@ -258,8 +258,13 @@ func (s *Store) claim(l *Library) error {
 	return removeLibraryDir(l)
 }
 
-// checkDir refuses a directory in the library's place that holds anything but an unfinished library.
+// checkDir refuses a directory in the library's place that holds anything but an unfinished library, and a link,
+// which a create would replace.
 func checkDir(l *Library) error {
+	if to, err := os.Readlink(l.dir()); err == nil {
+		return errcode.New(errcode.LibraryExists, l.dir(), "is a link to %s", to).
+			WithHint("remove it, and name the directory in which the library is to have its own by --backing")
+	}
 	entries, err := os.ReadDir(l.dir())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -294,7 +299,8 @@ func unfinished(l *Library) error {
 
 // finishCreations removes the directories in DefaultBacking that creates left which were killed. The
 // caller has the registry to itself, so that none of them is at work. One in another backing is removed
-// by the next create of its name.
+// by the next create of its name, and so is one that was not marked yet: what has no mark may be
+// somebody else's.
 func (s *Store) finishCreations() error {
 	entries, err := os.ReadDir(s.DefaultBacking())
 	if err != nil {
@@ -302,11 +308,7 @@ func (s *Store) finishCreations() error {
 	}
 	for _, e := range entries {
 		l := &Library{Name: e.Name(), Backing: s.DefaultBacking()}
-		if CheckName(l.Name) != nil || s.isNew(l.Name) != nil {
-			continue
-		}
-		if unfinished(l) != nil {
-			_ = os.Remove(l.dir()) // killed before it was marked: goes if it is empty
+		if !e.IsDir() || CheckName(l.Name) != nil || s.isNew(l.Name) != nil || unfinished(l) != nil {
 			continue
 		}
 		if err := removeLibraryDir(l); err != nil {

@@ -64,7 +64,7 @@ func mayDelete(l *Library, confirmed bool) error {
 	first := ""
 	for _, c := range l.Cartridges {
 		n, err := image.UsedBytes(l.tapeDir(c.Barcode))
-		if n == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		if n == 0 && l.knowsUsed(err) {
 			continue
 		}
 		if written++; first == "" {
@@ -72,7 +72,7 @@ func mayDelete(l *Library, confirmed bool) error {
 		}
 	}
 	if written > 0 {
-		return errcode.New(errcode.LibraryNotEmpty, l.Name, "%d of its %d tapes have been written, e.g. %s", written, len(l.Cartridges), first).
+		return errcode.New(errcode.LibraryNotEmpty, l.Name, "%d of its %d tapes have been written, or cannot be seen, e.g. %s", written, len(l.Cartridges), first).
 			WithHint("delete it with its data by --confirm %s", l.Name)
 	}
 	return nil

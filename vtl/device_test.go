@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -275,6 +276,30 @@ func TestMoveThatFailsIsUndone(t *testing.T) {
 	}
 }
 
+// A cartridge whose image cannot be closed well goes back into its drive.
+func TestRemoveThatFailsIsUndone(t *testing.T) {
+	s := newStore(t)
+	create(t, s, spec("vtl01", 1))
+	mustMove(t, s, Place{Slot, 1}, Place{InDrive, 0})
+	d, c := openDrive(t, s, 0), openChanger(t, s)
+	settle(t, d)
+	if err := d.(*Drive).tape.Close(); err != nil { // so that the next one fails
+		t.Fatal(err)
+	}
+	if err := moveMedium(c, Place{InDrive, 0}, Place{Slot, 1}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("MOVE MEDIUM = %v; want that the file was closed", err)
+	}
+	settle(t, d)
+	if err := ready(d); err != nil || at(t, s, "V00001L8") != (Place{InDrive, 0}) {
+		t.Errorf("ready: %v, the cartridge is at %s; want it in the drive", err, at(t, s, "V00001L8"))
+	}
+	if err := moveMedium(c, Place{InDrive, 0}, Place{Slot, 1}); err != nil {
+		t.Error(err)
+	}
+	closeDevice(t, d)
+	closeDevice(t, c)
+}
+
 func TestUnfitCartridgeStays(t *testing.T) {
 	s := newStore(t)
 	create(t, s, spec("vtl01", 1))
@@ -315,6 +340,87 @@ func TestBrokenCartridgeStays(t *testing.T) {
 	}
 	closeDevice(t, c)
 	closeDevice(t, openDrive(t, s, 0))
+}
+
+// A cartridge that cannot be used any more does not stay in its drive for ever: the drive is not ready, says why to
+// who asks it directly, and the robot takes the cartridge out. The disk of all of them is another matter.
+func TestBrokenCartridgeLeavesItsDrive(t *testing.T) {
+	for name, breakIt := range map[string]func(dir string) error{
+		"memory": func(dir string) error { return os.WriteFile(filepath.Join(dir, "meta.json"), []byte("{"), 0o600) },
+		"newer": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "meta.json"), []byte(`{"schema_version":99}`), 0o600)
+		},
+		"data":    func(dir string) error { return os.Remove(filepath.Join(dir, "partition-0.tap")) },
+		"removed": os.RemoveAll,
+	} {
+		s := newStore(t)
+		l := create(t, s, spec("vtl01", 2))
+		mustMove(t, s, Place{Slot, 1}, Place{InDrive, 0})
+		if err := breakIt(l.tapeDir("V00001L8")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.OpenDrive(background, "vtl01", 0); err == nil {
+			t.Errorf("%s: opened", name)
+		}
+		if _, err := s.ObserveDrive(background, "vtl01", 0); err == nil {
+			t.Errorf("%s: observed", name)
+		}
+		mustMove(t, s, Place{InDrive, 0}, Place{Slot, 1})
+		mustMove(t, s, Place{Slot, 2}, Place{InDrive, 0})
+		closeDevice(t, openDrive(t, s, 0))
+		if err := os.Rename(l.tapesDir(), l.tapesDir()+"-unmounted"); err != nil {
+			t.Fatal(err)
+		}
+		c := openChanger(t, s)
+		settle(t, c)
+		if err := moveMedium(c, Place{InDrive, 0}, Place{Slot, 2}); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s, all images gone: MOVE MEDIUM = %v; want that they are not there", name, err)
+		}
+		closeDevice(t, c)
+	}
+}
+
+// Behind the kernel the drive with a cartridge that cannot be used answers whatever it is asked.
+func TestServedDriveWithBrokenCartridge(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, spec("vtl01", 1))
+	mustMove(t, s, Place{Slot, 1}, Place{InDrive, 0})
+	if err := os.Remove(filepath.Join(l.tapeDir("V00001L8"), "meta.json")); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	v := &Service{Library: l, store: s, report: func(unit string, err error) { told = append(told, unit+": "+err.Error()) }}
+	if err := v.open(background, 0); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "vtl01-drive-0: cartridge V00001L8") {
+		t.Errorf("told %q; want of the cartridge", told)
+	}
+	changer, drive := v.devices[0], v.devices[1]
+	settle(t, changer)
+	settle(t, drive)
+	wantSense(t, "TEST UNIT READY", ready(drive), scsi.NotReady, 0x3000)
+	for opcode := range 256 {
+		for action := range 32 {
+			cdb := make([]byte, 16)
+			cdb[0], cdb[1] = byte(opcode), byte(action)
+			for _, n := range []int{6, 10, 12, 16} {
+				_, _ = exec(drive, cdb[:n], make([]byte, 64), make([]byte, 4096))
+			}
+		}
+	}
+	for page := range 64 {
+		_, _ = exec(drive, []byte{0x4D, 0, byte(0x40 | page), 0, 0, 0, 0, 0x10, 0, 0}, nil, make([]byte, 4096))
+		_, _ = exec(drive, []byte{0x5A, 0, byte(page), 0xFF, 0, 0, 0, 0x10, 0, 0}, nil, make([]byte, 4096))
+	}
+	settle(t, changer)
+	if err := moveMedium(changer, Place{InDrive, 0}, Place{Slot, 1}); err != nil {
+		t.Errorf("MOVE MEDIUM: %v", err)
+	}
+	settle(t, drive)
+	wantSense(t, "without it", ready(drive), scsi.NotReady, 0x3A00)
+	closeDevice(t, drive)
+	closeDevice(t, changer)
 }
 
 func TestObserveLeavesNoTrace(t *testing.T) {

@@ -25,6 +25,7 @@ type Drive struct {
 	observe bool
 	library *Library
 	lifeErr error // why the drive does not remember its life
+	damaged error // why the cartridge in it cannot be used; nil: it can, or there is none
 
 	faults   *fault.Live // injected
 	injected uint64      // the TapeAlert flags that they raised
@@ -50,14 +51,25 @@ func (s *Store) OpenDrive(ctx context.Context, library string, n int) (Device, e
 	if err != nil {
 		return nil, err
 	}
+	if d.damaged != nil {
+		return nil, d.damaged
+	}
+	if err := s.play(d); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// play makes a drive one that this process plays.
+func (s *Store) play(d *Drive) error {
 	if err := s.register(d); err != nil {
-		return nil, errors.Join(err, d.closeTape())
+		return errors.Join(err, d.closeTape())
 	}
 	if err := d.save(true); err != nil {
 		s.unregister(d)
-		return nil, errors.Join(err, d.closeTape())
+		return errors.Join(err, d.closeTape())
 	}
-	return d, nil
+	return nil
 }
 
 // ObserveDrive plays drive n for looking only: it needs no lock and changes nothing, on the cartridge
@@ -67,6 +79,9 @@ func (s *Store) ObserveDrive(ctx context.Context, library string, n int) (Device
 	d, err := s.driveOf(ctx, library, n, true)
 	if err != nil {
 		return nil, err
+	}
+	if d.damaged != nil {
+		return nil, d.damaged
 	}
 	return d, nil
 }
@@ -82,6 +97,7 @@ func (s *Store) driveOf(ctx context.Context, library string, n int, observe bool
 	return s.newDrive(l, n, observe)
 }
 
+// newDrive makes a drive with what is in it, a cartridge that cannot be used too: see Drive.damaged.
 func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 	if err := l.Has(Place{InDrive, n}); err != nil {
 		return nil, err
@@ -95,10 +111,14 @@ func (s *Store) newDrive(l *Library, n int, observe bool) (*Drive, error) {
 	var m ssc.Medium
 	if c, ok := l.At(Place{InDrive, n}); ok {
 		tape, err := openTape(l, c.Barcode, observe)
-		if err != nil {
+		switch {
+		case err == nil:
+			d.tape, m = tape, faultyMedium{medium{tape}, d.faults}
+		case l.isDamage(err):
+			d.damaged, m = err, damagedCartridge{c.Barcode, err}
+		default:
 			return nil, err
 		}
-		d.tape, m = tape, faultyMedium{medium{tape}, d.faults}
 	}
 	config := l.driveConfig(n)
 	config.State, config.Observe = readVolatile[ssc.State](s.driveFile(l.Name, n)), observe
@@ -224,11 +244,14 @@ func (d *Drive) insert(l *Library, barcode string) error {
 }
 
 // remove is the robot taking the cartridge out. When it fails the cartridge is still in the drive.
-func (d *Drive) remove() error {
+func (d *Drive) remove(l *Library, barcode string) error {
 	if err := d.server.Remove(); err != nil {
 		return err
 	}
-	return d.closeTape()
+	if err := d.closeTape(); err != nil {
+		return errors.Join(err, d.insert(l, barcode))
+	}
+	return nil
 }
 
 func (s *Store) register(d *Drive) error {

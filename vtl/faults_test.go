@@ -2,6 +2,7 @@ package vtl
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +181,44 @@ func TestInjectedRobotStuckWhileOpen(t *testing.T) {
 	if err := moveMedium(c, Place{Slot, 1}, Place{InDrive, 0}); err != nil {
 		t.Error(err)
 	}
+}
+
+// Labels are hidden and seen again while a process has the changer open, as the kernel's server has; a hidden one goes
+// along with its cartridge, that of a slot stays with the slot.
+func TestInjectedBarcodeWhileOpen(t *testing.T) {
+	s := newStore(t)
+	create(t, s, spec("vtl01", 2))
+	c := openChanger(t, s)
+	defer closeDevice(t, c)
+	settle(t, c)
+	labels := func(what, want string) {
+		t.Helper()
+		if err := ready(c); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, e := range c.(*Changer).server.Inventory().Elements {
+			if e.Full || e.Exception != 0 {
+				got += fmt.Sprintf("%d:%s:%04x ", e.Address, e.Barcode, e.Exception)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s; want %s", what, got, want)
+		}
+	}
+	labels("before", "1001:V00001L8:0000 1002:V00002L8:0000 ")
+	cartridge := inject(t, s, fault.Fault{Kind: fault.UnreadableBarcode, Drive: -1, Left: -1, Barcode: "V00001L8"})
+	slot := inject(t, s, fault.Fault{Kind: fault.UnreadableBarcode, Drive: -1, Left: -1, Slot: 2})
+	labels("injected", "1001::8300 1002::8300 ")
+	for n, to := range []Place{{InDrive, 0}, {Slot, 3}} {
+		if err := moveMedium(c, Place{Slot, n + 1}, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	labels("moved", "501::8300 1003:V00002L8:0000 ")
+	clearFault(t, s, cartridge)
+	clearFault(t, s, slot)
+	labels("cleared", "501:V00001L8:0000 1003:V00002L8:0000 ")
 }
 
 func TestFaultsThatCannotBe(t *testing.T) {

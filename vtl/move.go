@@ -66,7 +66,7 @@ func (m *move) hands() error {
 	}
 	for _, l := range m.legs {
 		if d := m.drive(l.from); d != nil {
-			if err := d.remove(); err != nil {
+			if err := d.remove(m.library, l.barcode); err != nil {
 				return err
 			}
 			m.undo = append(m.undo, func() error { return d.insert(m.library, l.barcode) })
@@ -77,7 +77,7 @@ func (m *move) hands() error {
 			if err := d.insert(m.library, l.barcode); err != nil {
 				return err
 			}
-			m.undo = append(m.undo, d.remove)
+			m.undo = append(m.undo, func() error { return d.remove(m.library, l.barcode) })
 		}
 	}
 	return nil

@@ -21,7 +21,8 @@ type ServeOptions struct {
 	Host  tcmu.Host   // the kernel
 	Loop  bool        // as devices of this host
 	ISCSI *tcmu.ISCSI // by other hosts; nil: not. Its IQN is set here.
-	// Report is told of commands that failed through no fault of the host; several devices at once. May be nil.
+	// Report is told of commands that failed through no fault of the host, several devices at once, and of cartridges
+	// that cannot be used. May be nil.
 	Report func(unit string, err error)
 }
 
@@ -35,6 +36,7 @@ type Service struct {
 	iscsi   *tcmu.ISCSI
 	host    tcmu.Host
 	loop    bool
+	report  func(unit string, err error)
 	before  sample // of the status before
 }
 
@@ -107,7 +109,7 @@ func (s *Store) Serve(ctx context.Context, library string, o ServeOptions) (*Ser
 		return nil, err
 	}
 	s.setServing(library, true)
-	v := &Service{Library: l, store: s, held: held, iscsi: o.ISCSI, host: o.Host, loop: o.Loop}
+	v := &Service{Library: l, store: s, held: held, iscsi: o.ISCSI, host: o.Host, loop: o.Loop, report: o.Report}
 	if err := v.start(ctx, o); err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
@@ -195,11 +197,26 @@ func (v *Service) open(ctx context.Context, patience time.Duration) (err error) 
 	}
 	v.devices = append(v.devices, changer)
 	for n := range v.Library.Drives {
-		d, err := v.store.OpenDrive(ctx, v.Library.Name, n)
-		if err != nil {
+		if err := v.openDrive(ctx, n); err != nil {
 			return err
 		}
-		v.devices = append(v.devices, d)
+	}
+	return nil
+}
+
+// openDrive opens a drive with whatever is in it: a cartridge that cannot be used must not keep the others from their
+// hosts, and is taken out by the robot.
+func (v *Service) openDrive(ctx context.Context, n int) error {
+	d, err := v.store.driveOf(ctx, v.Library.Name, n, false)
+	if err == nil {
+		err = v.store.play(d)
+	}
+	if err != nil {
+		return err
+	}
+	v.devices = append(v.devices, d)
+	if d.damaged != nil && v.report != nil {
+		v.report(v.Library.UnitNames()[1+n], d.damaged)
 	}
 	return nil
 }

@@ -261,6 +261,28 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	}
 }
 
+// What lies beside the libraries stays, whatever the verb: files, links, and directories that are empty, perhaps
+// because a file system is not mounted there.
+func TestForeignFilesAreLeftAlone(t *testing.T) {
+	s := newStore(t)
+	path := func(name string) string { return filepath.Join(s.DefaultBacking(), name) }
+	err := errors.Join(os.MkdirAll(path("disk2"), 0o750), os.WriteFile(path("notes.txt"), []byte("mine"), 0o640), os.Symlink(t.TempDir(), path("vtl07")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, s, spec("vtl01", 1))
+	if err := s.Delete(background, "vtl01", false); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Create(background, spec("vtl07", 1))
+	wantCode(t, "a link in the library's place", err, errcode.LibraryExists)
+	for _, name := range []string{"disk2", "notes.txt", "vtl07"} {
+		if _, err := os.Lstat(path(name)); err != nil {
+			t.Errorf("after a create and a delete of another library: %v", err)
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	s := newStore(t)
 	l := create(t, s, spec("vtl01", -1))
@@ -376,6 +398,45 @@ func TestDamagedTapeIsListed(t *testing.T) {
 	wantCode(t, "problem", tapes[0].Problem, errcode.ImageDamaged)
 	if err := s.RemoveTape(background, "vtl01", "V00001L8", false); err != nil {
 		t.Error(err)
+	}
+}
+
+// A tape of which files are missing, or cannot be seen, may hold data nevertheless: who removes it is asked.
+func TestWrittenTapeWithMissingFiles(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, spec("vtl01", 3))
+	second := filepath.Join(l.tapeDir("V00001L8"), "partition-1.tap")
+	err := errors.Join(os.Remove(filepath.Join(l.tapeDir("V00001L8"), "partition-0.tap")), os.WriteFile(second, []byte("data"), 0o600))
+	// A loop of links stands for a disk that does not answer.
+	loop := filepath.Join(l.tapeDir("V00002L8"), "partition-0.tap")
+	err = errors.Join(err, os.Remove(loop), os.Symlink(loop, loop), os.RemoveAll(l.tapeDir("V00003L8")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, written := range map[string]bool{"V00001L8": true, "V00002L8": true, "V00003L8": false} {
+		if info, err := s.Tape("vtl01", code); err != nil || info.Written != written || info.Problem == nil {
+			t.Errorf("%s: written %v, problem %v, %v; want written %v, and a problem", code, info.Written, info.Problem, err, written)
+		}
+	}
+	wantCode(t, "delete", s.Delete(background, "vtl01", false), errcode.LibraryNotEmpty)
+}
+
+// A disk that is not mounted does not make tapes blank.
+func TestTapesOfUnmountedDisk(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, spec("vtl01", 1))
+	if err := os.Rename(l.dir(), l.dir()+".unmounted"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := s.Tape("vtl01", "V00001L8"); err != nil || !info.Written || info.Problem == nil {
+		t.Errorf("%+v, %v; want one that may be written", info, err)
+	}
+	wantCode(t, "delete", s.Delete(background, "vtl01", false), errcode.LibraryNotEmpty)
+	if _, err := s.Get("vtl01"); err != nil {
+		t.Error(err)
+	}
+	if err := s.Delete(background, "vtl01", true); err != nil {
+		t.Errorf("confirmed: %v", err)
 	}
 }
 

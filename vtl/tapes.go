@@ -1,6 +1,10 @@
 package vtl
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+
 	"calypso/sys/errcode"
 	"calypso/vtl/image"
 )
@@ -14,7 +18,7 @@ type TapeInfo struct {
 	At, Home       Place
 	CapacityBytes  int64
 	UsedBytes      int64
-	Written        bool
+	Written        bool // or that cannot be told
 	WriteProtected bool
 	LoadCount      int64
 	MediumSerial   string
@@ -59,7 +63,7 @@ func (l *Library) tapeInfo(c Cartridge) TapeInfo {
 	info := TapeInfo{Barcode: c.Barcode, Generation: generation.Name, WORM: worm, Cleaning: IsCleaning(c.Barcode)}
 	info.setPlace(l.Name, c.At, c.Home)
 	info.UsedBytes, info.Problem = image.UsedBytes(l.tapeDir(c.Barcode))
-	info.Written = info.UsedBytes > 0
+	info.Written = info.UsedBytes > 0 || !l.knowsUsed(info.Problem)
 	m, err := image.ReadMeta(l.tapeDir(c.Barcode))
 	if err != nil {
 		info.Problem = err
@@ -69,4 +73,16 @@ func (l *Library) tapeInfo(c Cartridge) TapeInfo {
 	info.LoadCount, info.MediumSerial = m.LoadCount, m.MediumSerial
 	info.Cleaning, info.CleaningsLeft = m.Cleaning, m.CleaningsLeft
 	return info
+}
+
+// knowsUsed says whether what image.UsedBytes gave with this error is all that there is: it is not where files cannot
+// be seen, perhaps because the file system of all images is not mounted.
+func (l *Library) knowsUsed(err error) bool {
+	return err == nil || errors.Is(err, fs.ErrNotExist) && l.hasImages()
+}
+
+// hasImages says whether the directory of the images is there.
+func (l *Library) hasImages() bool {
+	_, err := os.Stat(l.tapesDir())
+	return err == nil
 }

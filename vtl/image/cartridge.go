@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"path/filepath"
+	"syscall"
 
 	"calypso/sys/errcode"
 )
@@ -118,7 +119,8 @@ func (c *Cartridge) Sync() error {
 	return nil
 }
 
-// Close makes everything durable and saves the sidecars. The cartridge is closed whatever it returns.
+// Close makes everything durable and saves the sidecars, those that the next one to open the cartridge needs not
+// as far as there is room. The cartridge is closed whatever it returns.
 func (c *Cartridge) Close() error {
 	err := c.finish()
 	return errors.Join(err, dropAll(c.tapes))
@@ -133,5 +135,11 @@ func (c *Cartridge) finish() error {
 	if c.readonly || !c.metaDirty {
 		return nil
 	}
-	return writeMeta(c.dir, c.meta)
+	err := writeMeta(c.dir, c.meta)
+	// What SetMeta changed is there; the counters of bytes are not worth a restore that ends in an error, nor a
+	// cartridge that cannot leave its drive.
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return nil
+	}
+	return err
 }

@@ -67,6 +67,9 @@ func mediumSerial() string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
+// writeFile is a variable so that the tests can have a full disk.
+var writeFile = state.WriteFile
+
 func writeMeta(dir string, m Meta) error {
 	data, err := encodeMeta(m)
 	if err != nil {
@@ -76,22 +79,21 @@ func writeMeta(dir string, m Meta) error {
 	if formatting(dir) { // one that failed half-way: that file is the memory then
 		name = formatName
 	}
-	return state.WriteFile(filepath.Join(dir, name), data, filePerm)
+	return writeFile(filepath.Join(dir, name), data, filePerm)
 }
 
 // UsedBytes is how much of the cartridge in dir is written, without opening it: the size of its
-// partitions' files.
-func UsedBytes(dir string) (int64, error) {
-	used := int64(0)
+// partitions' files. With an error it is that of those that are there; fs.ErrNotExist: the first is missing, and no
+// other error hides one.
+func UsedBytes(dir string) (used int64, err error) {
 	for n := range MaxPartitions {
-		info, err := os.Stat(filepath.Join(dir, dataFile(n)))
-		if n > 0 && errors.Is(err, fs.ErrNotExist) {
-			continue
+		info, e := os.Stat(filepath.Join(dir, dataFile(n)))
+		switch {
+		case e == nil:
+			used += info.Size()
+		case n == 0 || !errors.Is(e, fs.ErrNotExist):
+			err = e
 		}
-		if err != nil {
-			return 0, err
-		}
-		used += info.Size()
 	}
-	return used, nil
+	return used, err
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"calypso/sys/state"
 )
 
 // faulty lets writes end after room bytes, in pieces of at most piece bytes.
@@ -35,6 +37,25 @@ func TestShortWritesAreContinued(t *testing.T) {
 	}
 	if _, err := readSIMH(tape.path); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A cartridge that was read on a full disk closes without an error; what it counted is lost. Other errors are told.
+func TestFullDiskAtClose(t *testing.T) {
+	t.Cleanup(func() { writeFile = state.WriteFile })
+	for failure, want := range map[error]error{unix.ENOSPC: nil, unix.EDQUOT: nil, unix.EIO: unix.EIO} {
+		writeFile = state.WriteFile
+		dir := filled(t, [][]byte{[]byte("first")})
+		tape := open(t, dir, false)
+		if _, err := tape.ReadBlock(0, make([]byte, 5)); err != nil {
+			t.Fatal(err)
+		}
+		writeFile = func(path string, _ []byte, _ os.FileMode) error {
+			return &os.PathError{Op: "write", Path: path, Err: failure}
+		}
+		if err := tape.Close(); !errors.Is(err, want) {
+			t.Errorf("%v: Close() = %v; want %v", failure, err, want)
+		}
 	}
 }
 

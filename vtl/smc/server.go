@@ -132,6 +132,18 @@ func (s *Server) Inventory() Inventory {
 	return s.inventory.clone()
 }
 
+// Relabel takes over what can be read of the labels of cartridges now.
+func (s *Server) Relabel(labels Inventory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.inventory.Elements {
+		e := &s.inventory.Elements[i]
+		if now, ok := labels.Element(e.Address); ok && now.Full == e.Full {
+			e.Barcode, e.Exception = now.Barcode, now.Exception
+		}
+	}
+}
+
 // PowerOn is a power cycle. The door of the mail slots stays as it is.
 func (s *Server) PowerOn() {
 	s.mu.Lock()

@@ -52,19 +52,24 @@ func (s *Server) Insert(m Medium, barcode string) error {
 	return s.load(barcode)
 }
 
-// load threads the cartridge and books the load in its memory.
+// load threads the cartridge and books the load in its memory. Where the host has no room for that the load is not
+// booked: what is on a tape must be there to be read when the disk is full.
 func (s *Server) load(barcode string) error {
 	s.loaded, s.held = true, false
 	s.traffic = Traffic{}
 	s.thread()
 	s.beginLoad()
-	return s.setMemory(func(m *Meta) {
+	err := s.setMemory(func(m *Meta) {
 		if m.LoadCount == 0 && barcode != "" {
 			putAttribute(m, Attribute{ID: barcodeID, Format: formatASCII, Value: spc.PadASCII(barcode, 32)})
 		}
 		m.LoadCount++
 		recordDrive(m, s.id)
 	})
+	if isHostFull(err) {
+		return nil
+	}
+	return err
 }
 
 // setMemory changes the cartridge memory and the drive's copy of it.

@@ -144,12 +144,31 @@ func TestLastDrivesAreKept(t *testing.T) {
 func TestInsertWithoutMemory(t *testing.T) {
 	r := newRig(t, nil)
 	m := tapeOf("ab")
-	m.metaErr = syscall.ENOSPC
-	if err := r.s.Insert(m, "V00001L8"); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("Insert() = %v, want ENOSPC", err)
+	m.metaErr = syscall.EIO
+	if err := r.s.Insert(m, "V00001L8"); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Insert() = %v, want EIO", err)
 	}
 	r.want("00 00 00 00 00 00", "6/28/00")
 	r.want("00 00 00 00 00 00", "good") // the tape can be read all the same
+}
+
+// A full disk keeps no tape from being loaded and read.
+func TestLoadWithFullDisk(t *testing.T) {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		r := newRig(t, nil)
+		m := tapeOf("ab")
+		m.metaErr = &errPath{"write meta.json", full}
+		if err := r.s.Insert(m, "V00001L8"); err != nil {
+			t.Errorf("%v: Insert() = %v, want none", full, err)
+		}
+		r.want("00 00 00 00 00 00", "6/28/00")
+		r.want("1B 00 00 00 00 00", "good")
+		r.want("1B 00 00 00 01 00", "good")
+		r.want("00 00 00 00 00 00", "good")
+		if err := r.s.Remove(); err != nil {
+			t.Errorf("%v: Remove() = %v, want none", full, err)
+		}
+	}
 }
 
 func TestCompatibility(t *testing.T) {
@@ -404,9 +423,9 @@ func TestCancelledBeforeSent(t *testing.T) {
 func TestLoadCommandWithoutMemory(t *testing.T) {
 	r := newRig(t, tapeOf("ab"))
 	r.want("1B 00 00 00 00 00", "good")
-	r.m.metaErr = syscall.ENOSPC
+	r.m.metaErr = syscall.EIO
 	_, err := r.exec("1B 00 00 00 01 00", nil, 0)
-	if got := describe(t, err); got != "3/04/10" || !errors.Is(err, syscall.ENOSPC) {
+	if got := describe(t, err); got != "3/04/10" || !errors.Is(err, syscall.EIO) {
 		t.Errorf("LOAD = %s (%v), want 3/04/10 with the cause", got, err)
 	}
 	r.want("00 00 00 00 00 00", "good") // loaded all the same

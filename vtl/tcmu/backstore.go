@@ -27,7 +27,7 @@ const (
 // create makes a backstore and opens its shared memory.
 func (h Host) create(library, name, serial string) (*Device, error) {
 	dir := h.backstore(name)
-	if err := errors.Join(makeDir(filepath.Dir(dir)), makeDir(dir)); err != nil {
+	if err := makeBackstore(dir); err != nil {
 		return nil, fmt.Errorf("make backstore %s: %w", name, err)
 	}
 	// The size is one that a tape does not have; the kernel wants one. Netlink replies are for programs that
@@ -51,6 +51,19 @@ func (h Host) create(library, name, serial string) (*Device, error) {
 		return nil, errors.Join(fmt.Errorf("backstore %s: %w", name, err), h.destroy(name))
 	}
 	return d, nil
+}
+
+// makeBackstore makes a backstore's directory in that of all of them, which the server of another library takes away
+// when it has none.
+func makeBackstore(dir string) error {
+	for {
+		if err := makeDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		if err := makeDir(dir); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 }
 
 // open waits for the device node: udev makes it in its own time.

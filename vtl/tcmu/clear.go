@@ -75,13 +75,24 @@ func answerLeft(h Host, library string, backstores []string) (*leftovers, error)
 		}
 		d, err := h.open(library, b)
 		if err != nil {
+			if !errors.Is(err, syscall.EBUSY) {
+				err = errors.Join(err, h.fail(b)) // else what waits for an answer keeps its exports for ever
+			}
 			errs = append(errs, err)
 			continue
 		}
 		l.begun++
-		go func() { l.ended <- errors.Join(d.Serve(ctx, gone{}), d.Close()) }()
+		go func() { l.ended <- h.abandon(ctx, d, b) }()
 	}
 	return l, errors.Join(errs...)
+}
+
+func (h Host) abandon(ctx context.Context, d *Device, backstore string) error {
+	err := d.abandon(ctx)
+	if err != nil {
+		err = errors.Join(err, h.fail(backstore))
+	}
+	return errors.Join(err, d.Close())
 }
 
 func (l *leftovers) end() error {

@@ -104,6 +104,8 @@ func TestISCSICheck(t *testing.T) {
 		"portal port 0":  func(i *ISCSI) { i.Portal = "127.0.0.1:0" },
 		"no password":    func(i *ISCSI) { i.Password = "" },
 		"NULL":           func(i *ISCSI) { i.Password = "NULLify" },
+		"twice":          func(i *ISCSI) { i.Initiators = append(i.Initiators, "iqn.2001-04.com.example:H") },
+		"CR":             func(i *ISCSI) { i.Password = "secret\r" },
 		"long password":  func(i *ISCSI) { i.Password = strings.Repeat("a", 256) },
 	} {
 		bad := good
@@ -187,6 +189,33 @@ func TestFindUIO(t *testing.T) {
 	}
 	if _, _, err := find(h.Sysfs, "vtl01-drive-1", config("vtl01")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("find of none: %v; want fs.ErrNotExist", err)
+	}
+}
+
+// A library that starts clears what it left, and so takes the directory of all backstores away under another one.
+func TestMakeBackstoreBesideOthers(t *testing.T) {
+	h := fakeHost(t)
+	stop, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = h.destroy("vtl02-changer")
+			}
+		}
+	}()
+	for range 500 {
+		if err := errors.Join(makeBackstore(h.backstore("vtl01-changer")), remove(h.backstore("vtl01-changer"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	<-stopped
+	if err := makeBackstore(filepath.Join(h.Config, "none/user_77/x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the kernel's directory: %v; want fs.ErrNotExist", err)
 	}
 }
 

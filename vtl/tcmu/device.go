@@ -104,6 +104,17 @@ func (d *Device) Serve(ctx context.Context, t scsi.Transport) error {
 	}
 }
 
+// abandon answers the commands of a device whose server was killed, until ctx is done, with an error. It may have been
+// killed as it wrote an answer, so that what is left of the request leads anywhere, and before it told the kernel of
+// one, which nobody else would do.
+func (d *Device) abandon(ctx context.Context) error {
+	d.ring.blind = true
+	if err := d.events.kick(); err != nil {
+		return err
+	}
+	return d.Serve(ctx, gone{})
+}
+
 // drain answers all commands that wait. Each answer is reported at once: a host that waits for one sends
 // its next command when it has it.
 func (d *Device) drain(t scsi.Transport) error {
@@ -129,7 +140,7 @@ func (d *Device) carryOut(t scsi.Transport, q *request) {
 	d.turned.Store(began)
 	d.busy.Store(began)
 	defer d.busy.Store(0)
-	if q.bidirectional() {
+	if q.bidirectional {
 		d.ring.answer(q, checkCondition, invalidField(), -1)
 		return
 	}

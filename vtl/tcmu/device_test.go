@@ -200,6 +200,35 @@ func TestDeviceFails(t *testing.T) {
 	}
 }
 
+// A server can be killed as it writes an answer, and between that and telling the kernel: who ends what it left
+// answers the one, and tells of the other.
+func TestDeviceAbandoned(t *testing.T) {
+	d, m, kernel := fakeDevice(t)
+	m.command(1, make([]byte, 6), 4)
+	d.ring.answer(mustNext(t, d.ring), 2, fixedSense(3, 0x11, 0), 4)
+	half := m.command(2, []byte{0x08, 0, 0, 0, 10, 0}, 4, 6)
+	clear(half[8:112])
+	half[8], half[16], half[16+2], half[16+12], half[12] = 2, 0x70, 3, 0x11, 9 // CHECK CONDITION, 3/11/00, read length
+	whole := m.command(3, []byte{0x08, 0, 0, 0, 10, 0}, 4, 6)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.abandon(ctx) }()
+	for range 3 {
+		if _, err := kernel.Read(make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("abandon: %v", err)
+	}
+	for _, answer := range [][]byte{half, whole} {
+		if answer[8] != 2 || answer[16+2] != 0x0B {
+			t.Errorf("answered % x; want ABORTED COMMAND", answer[:40])
+		}
+	}
+}
+
 // A ring that makes no sense ends the service with an error.
 func TestDeviceBrokenRing(t *testing.T) {
 	d, m, _ := fakeDevice(t)

@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"calypso/sys/errcode"
 )
@@ -35,9 +37,12 @@ func (i *ISCSI) Check() error {
 		return errcode.New(errcode.Usage, i.IQN, "no initiator may log in").
 			WithHint("name those that may with --initiator, or let all in with --any-initiator")
 	}
-	for _, name := range i.Initiators {
+	for n, name := range i.Initiators {
 		if !isInitiatorName(name) {
 			return errcode.New(errcode.Usage, name, "is no name of an initiator: iqn.YYYY-MM.…, eui.… or naa.…")
+		}
+		if slices.ContainsFunc(i.Initiators[:n], func(other string) bool { return strings.EqualFold(other, name) }) {
+			return errcode.New(errcode.Usage, name, "the initiator is named twice")
 		}
 	}
 	return i.checkSecret()
@@ -64,8 +69,8 @@ func isInitiatorName(name string) bool {
 // checkSecret refuses what the kernel would cut or take for no password at all.
 func (i *ISCSI) checkSecret() error {
 	for what, s := range map[string]string{"user": i.User, "password": i.Password} {
-		if len(s) > 255 || strings.ContainsAny(s, "\n\x00") || strings.HasPrefix(s, "NULL") {
-			return errcode.New(errcode.Usage, i.IQN, "the CHAP %s is longer than 255 bytes, has a line break, or begins with NULL", what)
+		if len(s) > 255 || strings.ContainsFunc(s, unicode.IsControl) || strings.HasPrefix(s, "NULL") {
+			return errcode.New(errcode.Usage, i.IQN, "the CHAP %s is longer than 255 bytes, has a control character (CR at the end of the line?), or begins with NULL", what)
 		}
 	}
 	if (i.User == "") != (i.Password == "") {

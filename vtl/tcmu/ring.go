@@ -54,6 +54,7 @@ type ring struct {
 	memory     []byte
 	entries    []byte // the part of memory that holds the entries
 	readLength bool
+	blind      bool // requests are not looked at: to be answered alike
 }
 
 func newRing(memory []byte) (*ring, error) {
@@ -77,9 +78,10 @@ func (r *ring) word(offset int) *uint32 { return (*uint32)(unsafe.Pointer(&r.mem
 
 // request is a command that the kernel waits for. Its slices lie in the shared memory.
 type request struct {
-	entry   []byte
-	cdb     []byte
-	vectors [][]byte
+	entry         []byte
+	cdb           []byte
+	vectors       [][]byte
+	bidirectional bool // the command wants data both ways
 }
 
 // next gives the oldest command that was not answered, nil when there is none. An entry of no use is
@@ -142,7 +144,10 @@ func (r *ring) request(entry []byte) (*request, error) {
 	if len(entry) < answerSize {
 		return nil, fmt.Errorf("%w: a command of %d bytes", errRing, len(entry))
 	}
-	q := &request{entry: entry}
+	if r.blind {
+		return &request{entry: entry, cdb: make([]byte, 6)}, nil
+	}
+	q := &request{entry: entry, bidirectional: binary.NativeEndian.Uint32(entry[requestBidirectional:]) != 0}
 	count := uint64(binary.NativeEndian.Uint32(entry[requestVectors:]))
 	if requestVector+16*count > uint64(len(entry)) {
 		return nil, fmt.Errorf("%w: %d vectors in a command of %d bytes", errRing, count, len(entry))
@@ -171,18 +176,19 @@ func (r *ring) cdb(offset uint64) ([]byte, error) {
 	return r.part(offset, cdbLength(first[0]))
 }
 
-// cdbLength is the length of a CDB by the group of its operation code (SPC-5); the kernel takes vendor
-// specific groups for 16 bytes at most, and that is what is shown.
+// cdbLength is the length of a CDB as the kernel has it in the ring, by the group of its operation code
+// (COMMAND_SIZE): that of SPC-5, 12 for the group without one, 10 for the vendor specific ones. What is longer, of
+// operation code 7Fh, no device of this program knows.
 func cdbLength(opcode byte) uint64 {
 	switch opcode >> 5 {
 	case 0:
 		return 6
-	case 1, 2:
+	case 1, 2, 6, 7:
 		return 10
-	case 5:
-		return 12
+	case 4:
+		return 16
 	}
-	return 16
+	return 12
 }
 
 func (r *ring) part(offset, length uint64) ([]byte, error) {
@@ -190,11 +196,6 @@ func (r *ring) part(offset, length uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes at %d of %d", errRing, length, offset, size)
 	}
 	return r.memory[offset : offset+length : offset+length], nil
-}
-
-// bidirectional says whether the command wants data both ways.
-func (q *request) bidirectional() bool {
-	return binary.NativeEndian.Uint32(q.entry[requestBidirectional:]) != 0
 }
 
 // dataLength is how much data there is, or room for it.

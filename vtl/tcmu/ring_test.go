@@ -189,6 +189,19 @@ func TestRingLies(t *testing.T) {
 	}
 }
 
+// A CDB is as long as the kernel took it for (scsi_command_size_tbl of Linux): what is behind it in the ring is left
+// from another command.
+func TestRingCDBLength(t *testing.T) {
+	for opcode, want := range map[byte]int{0x00: 6, 0x28: 10, 0x5F: 10, 0x60: 12, 0x8F: 16, 0xA5: 12, 0xC1: 10, 0xE7: 10} {
+		m := newMemory(testRingSize)
+		r := mustRing(t, m)
+		m.command(1, []byte{opcode})
+		if q := mustNext(t, r); len(q.cdb) != want {
+			t.Errorf("%02x: %d bytes; want %d", opcode, len(q.cdb), want)
+		}
+	}
+}
+
 func TestRingMailbox(t *testing.T) {
 	for name, lie := range map[string]func([]byte) []byte{
 		"short":   func(b []byte) []byte { return b[:60] },
