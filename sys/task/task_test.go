@@ -170,7 +170,6 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A recorder that is killed takes its job along, and the task is lost, not running for ever.
 // A task that never came up is lost, also when the clock was set back since.
 func TestNeverCameUp(t *testing.T) {
 	for age, want := range map[time.Duration]string{time.Second: Starting, time.Hour: Lost, -time.Hour: Lost} {
@@ -181,6 +180,7 @@ func TestNeverCameUp(t *testing.T) {
 	}
 }
 
+// A recorder that is killed takes its job along, and the task is lost, not running for ever.
 func TestLost(t *testing.T) {
 	s, spec := newStore(t)
 	r := start(t, s, spec, "job", "obey")
