@@ -77,7 +77,9 @@ func TestExchangeIsVerified(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	r, c, slot, bay = exchangeRig(t)
-	r.onMove = func() { r.deafFor(1, &scsi.StatusError{CDB: []byte{scsi.OpReadElementStatus}, Status: scsi.StatusBusy}) }
+	r.onMove = func() {
+		r.deafFor(1, &scsi.StatusError{CDB: []byte{scsi.OpReadElementStatus}, Status: scsi.StatusBusy})
+	}
 	if _, err := c.Exchange(t.Context(), slot, bay); !MayHaveMoved(err) || !strings.Contains(err.Error(), "reported success") {
 		t.Errorf("made, and not shown: %v", err)
 	}

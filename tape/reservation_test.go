@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -76,9 +77,26 @@ func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
 }
 
 func TestKeyOwner(t *testing.T) {
+	if os.Getenv("KEY_OWNER_CHILD") != "" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
 	own := OwnerOf(OwnKey())
-	if !own.Calypso || !own.ThisHost || !own.Running || own.PID != os.Getpid() || own.HostID != HostID() || own.Left() {
-		t.Errorf("this process: %+v", own)
+	if !own.Calypso || !own.ThisHost || own.Running || own.PID != os.Getpid() || own.HostID != HostID() || !own.Left() {
+		t.Errorf("an earlier process with the pid of this: %+v", own)
+	}
+	fellow := exec.Command(os.Args[0], "-test.run=^TestKeyOwner$")
+	fellow.Env = append(os.Environ(), "KEY_OWNER_CHILD=1")
+	end, err := fellow.StdinPipe()
+	if err == nil {
+		err = fellow.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = end.Close(), fellow.Wait() }()
+	if o := OwnerOf(OwnKey()&^0xFFFFFF | uint64(fellow.Process.Pid)); !o.Running || o.Left() || o.Command == "" {
+		t.Errorf("another of the same program: %+v", o)
 	}
 	child := exec.Command("sleep", "1000")
 	if err := child.Start(); err != nil {
