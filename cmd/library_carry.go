@@ -14,13 +14,8 @@ func driveName(library string, number int) string { return fmt.Sprintf("%s:%d", 
 // carry moves a cartridge between two places, after checking that both are what they were taken for. The
 // drive that gives it away is unloaded first.
 func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Element) (tape.Moved, error) {
-	if err := c.CheckTransfer(from, to); err != nil {
+	if err := c.mayCarry(from, to); err != nil {
 		return tape.Moved{}, err
-	}
-	for _, e := range []tape.Element{from, to} {
-		if err := c.checkBay(e); err != nil {
-			return tape.Moved{}, err
-		}
 	}
 	if err := inv.unloadFirst(ctx, c, from); err != nil {
 		return tape.Moved{}, inv.notMoved(ctx, c, err, from, to)
@@ -35,6 +30,17 @@ func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Elem
 		e.State = "the drive was unloaded"
 	}
 	return m, err
+}
+
+// mayCarry is the check of both places.
+func (c *changer) mayCarry(from, to tape.Element) error {
+	if err := c.CheckTransfer(from, to); err != nil {
+		return err
+	}
+	if err := c.checkBay(from); err != nil {
+		return err
+	}
+	return c.checkBay(to)
 }
 
 // checkBay refuses a bay that now holds another drive than the one that is remembered: what was locked and

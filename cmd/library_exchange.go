@@ -68,9 +68,12 @@ func (inv *invocation) exchange(ctx context.Context, c *changer, d *drive, from,
 	if err := c.CheckExchange(from, bay); err != nil {
 		return err
 	}
+	if err := c.checkBay(bay); err != nil {
+		return err
+	}
 	moves := []tape.Moved{{Barcode: from.Barcode, From: from, To: bay}, {Barcode: bay.Barcode, From: bay, To: from}}
 	if !inv.dryRun {
-		if err := d.Unload(ctx); err != nil {
+		if err := d.letGo(ctx); err != nil {
 			return err
 		}
 		var err error
