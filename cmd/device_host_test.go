@@ -323,6 +323,10 @@ func TestHostBayChanged(t *testing.T) {
 	if lib, _ := r.store.Get("real"); lib.LoadedIn(1) == "" || lib.LoadedIn(0) != "" {
 		t.Error("something was moved")
 	}
+	out, _ := r.calypso(0, "lto", "alerts", "-f", "msl:1") // the cartridge in that bay is another drive's
+	if strings.Contains(out, "R00001L8") {
+		t.Error(out)
+	}
 }
 
 // renamed is a drive that calls itself otherwise than its library does.

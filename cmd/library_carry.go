@@ -37,25 +37,26 @@ func (c *changer) mayCarry(from, to tape.Element) error {
 	if err := c.CheckTransfer(from, to); err != nil {
 		return err
 	}
-	if err := c.checkBay(from); err != nil {
+	if err := c.library.checkBay(from); err != nil {
 		return err
 	}
-	return c.checkBay(to)
+	return c.library.checkBay(to)
 }
 
 // checkBay refuses a bay that now holds another drive than the one that is remembered: what was locked and
 // would be unloaded is not what the robot would serve.
-func (c *changer) checkBay(e tape.Element) error {
-	if e.Kind != tape.DriveBay || c.library.hardware == nil {
+func (l *library) checkBay(e tape.Element) error {
+	if e.Kind != tape.DriveBay || l.hardware == nil {
 		return nil
 	}
-	serial, err := c.library.driveSerial(driveName(c.library.Name, e.Number), int64(e.Number))
+	name := driveName(l.Name, e.Number)
+	serial, err := l.driveSerial(name, int64(e.Number))
 	if err != nil {
 		return err
 	}
-	if c.library.hardware.Same(e, serial) {
+	if l.hardware.Same(e, serial) {
 		return nil
 	}
-	return errcode.New(errcode.LibraryNotRemembered, driveName(c.library.Name, e.Number), "the bay holds drive %s, not %s that is remembered; nothing was moved", e.DriveSerial, serial).
+	return errcode.New(errcode.LibraryNotRemembered, name, "the bay holds drive %s, not %s that is remembered; nothing was moved", e.DriveSerial, serial).
 		WithHint("'calypso library discover --write' makes the change known")
 }

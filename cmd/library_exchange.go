@@ -68,7 +68,7 @@ func (inv *invocation) exchange(ctx context.Context, c *changer, d *drive, from,
 	if err := c.CheckExchange(from, bay); err != nil {
 		return err
 	}
-	if err := c.checkBay(bay); err != nil {
+	if err := c.library.checkBay(bay); err != nil {
 		return err
 	}
 	moves := []tape.Moved{{Barcode: from.Barcode, From: from, To: bay}, {Barcode: bay.Barcode, From: bay, To: from}}

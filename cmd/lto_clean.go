@@ -67,7 +67,7 @@ func runLTOClean(ctx context.Context, inv *invocation) (err error) {
 	bay, err := v.ByDriveSerial(dev.serial)
 	if errcode.Of(err) == errcode.DriveNotFound { // not every library tells serial numbers
 		if bay, err = v.Find(tape.DriveBay, dev.number); err == nil {
-			err = c.checkBay(bay)
+			err = c.library.checkBay(bay)
 		}
 	}
 	if err != nil {
