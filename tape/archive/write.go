@@ -120,6 +120,8 @@ const (
 	closeTimeout = 10 * time.Minute
 	// stragglerGrace is how long a source that hangs is waited for at the end.
 	stragglerGrace = 250 * time.Millisecond
+	// longPause is how long nothing is sent before the drive is asked whether it still is where it was.
+	longPause = time.Second
 	// earlyWarningRoom is the default of WriteOptions.EndRoom.
 	earlyWarningRoom = 4 << 20
 )
@@ -315,12 +317,18 @@ func (w *writer) copyBlocks(ctx context.Context) error {
 	// A command that was sent is never abandoned: between two of them the ring tells that ctx ended.
 	ctx = context.WithoutCancel(ctx)
 	for {
+		waited := w.o.Now()
 		block, state, err := w.ring.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		if w.o.Now().Sub(waited) >= longPause {
+			if err := w.stillThere(ctx); err != nil {
+				return &driveError{err}
+			}
 		}
 		if w.early && !w.restFits() {
 			return errEarlyWarning
