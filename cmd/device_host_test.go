@@ -234,6 +234,41 @@ func TestHostUnloadBeforeMove(t *testing.T) {
 	r.calypso(0, "lto", "clean", "-f", "msl:0", "--unload")
 }
 
+// exchanged is a drive whose cartridge is another suddenly; the unit attention is told to another process.
+type exchanged struct{ scsi.Transport }
+
+// What was confirmed is what is overwritten: not what somebody put into the drive while the question stood.
+func TestCartridgeChangedDuringQuestion(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	for n, volume := range []string{"R00001L8", "R00002L8"} {
+		r.calypso(0, "library", "load", "msl", "--slot", fmt.Sprint(n+1), "--drive", fmt.Sprint(n))
+		r.calypso(0, "lto", "label", "-f", driveName("msl", n), volume)
+	}
+	other, err := r.store.OpenDrive(t.Context(), "real", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := transportOf
+	t.Cleanup(func() { transportOf = before })
+	way := &exchanged{}
+	transportOf = func(d vtl.Device) scsi.Transport { way.Transport = d; return way }
+	for _, verb := range [][]string{{"lto", "label", "-f", "msl:0", "R00001L8"}, {"lto", "erase", "-f", "msl:0"}} {
+		p := &person{does: []func(){func() { way.Transport = other }}, types: "R00001L8"}
+		_, errs := p.atTerminal(t, errcode.ExitMismatch, verb...)
+		if !strings.Contains(errs, "R00002L8") {
+			t.Error(errs)
+		}
+	}
+	transportOf = before
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs := r.calypso(0, "lto", "scan", "-f", "msl:1", "--json"); !strings.Contains(out+errs, "R00002L8") {
+		t.Errorf("another cartridge than the one that was named was overwritten:\n%s%s", out, errs)
+	}
+}
+
 // strict is a drive that refuses to unload what it has unloaded.
 type strict struct{ discover.Device }
 
