@@ -319,6 +319,12 @@ func TestHostTwins(t *testing.T) {
 	if !strings.Contains(errs, "/dev/sg1 and /dev/sg2") {
 		t.Error(errs)
 	}
+	r.nodes[1] = sg.Node{Generic: "/dev/sg8", Kind: sg.Changer, Serial: r.lib.Serial}
+	for _, name := range []string{"msl", r.lib.Serial} {
+		if _, errs := r.calypso(errcode.ExitRefused, "library", "show", name); !strings.Contains(errs, "/dev/sg0 and /dev/sg8") {
+			t.Error(errs)
+		}
+	}
 }
 
 func TestHostVanished(t *testing.T) {

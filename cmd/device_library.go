@@ -60,8 +60,12 @@ func (inv *invocation) findLibrary(name string) (*library, error) {
 	if errcode.Of(hardErr) != errcode.LibraryNotFound {
 		return nil, hardErr
 	}
-	if node, nodeErr := nodeBySerial(sg.Changer, name); nodeErr == nil {
+	node, nodeErr := nodeBySerial(sg.Changer, name)
+	switch {
+	case nodeErr == nil:
 		return inv.changerAt(node)
+	case errcode.Of(nodeErr) == errcode.DeviceAmbiguous:
+		return nil, nodeErr
 	}
 	return nil, err
 }

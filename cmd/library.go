@@ -30,7 +30,7 @@ func robotVerb(c *command) *command {
 
 func libraryArg() arg { return arg{Name: "LIBRARY", Usage: "name of the library"} }
 
-var moveExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitNoSpace}
+var moveExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitUnsupported, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitNoSpace}
 
 // libraryListDoc is `calypso library list --json`.
 type libraryListDoc struct {
@@ -115,7 +115,7 @@ func libraryShowCommand() *command {
 			{"calypso library show vtl01 --json | jq -r '.slots[]|select(.full).barcode'", "the barcodes in slots"},
 			{"calypso library show /dev/sg3 --format mtx", "for a script that reads the answer of 'mtx status'"},
 		},
-		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitDevice},
+		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitRefused, errcode.ExitUnsupported, errcode.ExitDevice},
 		Run:   runLibraryShow,
 	}
 }

@@ -15,7 +15,7 @@ func libraryExchangeCommand() *command {
 		Args:        []arg{libraryArg(), {Name: "SOURCE", Usage: "slot:N, io:N or a barcode"}},
 		Flags:       []flag{intFlag("drive", "N", "the drive, from 0").Default("0")},
 		Examples:    []example{{"calypso library exchange vtl01 slot:2 --drive 0", "the cartridge of slot 2 for the one in drive 0"}},
-		Exits:       append([]errcode.Exit{errcode.ExitUnsupported}, moveExits...), Mutates: true,
+		Exits:       moveExits, Mutates: true,
 		Run: runLibraryExchange,
 	}
 }

@@ -33,6 +33,7 @@ func TestTellPlace(t *testing.T) {
 		{"answer lost, not done", func(*robot) {}, lost, errcode.DeviceUnknown, "drive 1", "cartridge V00002L8 is in drive 1"},
 		{"answer lost, and the library", func(r *robot) { r.deaf = errCable }, lost, errcode.DeviceUnknown, "", "where cartridge V00002L8 is is not known"},
 		{"the drive does not let go", func(*robot) {}, jammed, errcode.DeviceError, "drive 1", "is in drive 1"},
+		{"elsewhere, as two with its barcode", func(r *robot) { put(1004)(r); r.at(1001).barcode = "V00002L8" }, jammed, errcode.DeviceError, "", "is in slot 1 and in slot 4"},
 		{"dropped", put(9999), jammed, errcode.DeviceError, "", "is neither in drive 1 nor in slot 2 nor elsewhere"},
 		{"in the hand", put(0), jammed, errcode.DeviceError, "transport 0", "is in transport 0"},
 		{"in the hand, its label is not read", func(r *robot) { put(0)(r); r.noTags = true }, jammed, errcode.DeviceError, "transport 0", "is in transport 0"},
