@@ -120,7 +120,7 @@ const (
 	closeTimeout = 10 * time.Minute
 	// stragglerGrace is how long a source that hangs is waited for at the end.
 	stragglerGrace = 250 * time.Millisecond
-	// longPause is how long nothing is sent before the drive is asked whether it still is where it was.
+	// longPause is how long after the last command the drive is asked whether it still is where it was.
 	longPause = time.Second
 	// earlyWarningRoom is the default of WriteOptions.EndRoom.
 	earlyWarningRoom = 4 << 20
@@ -316,8 +316,8 @@ func (w *writer) nothingWritten(err error) (*WriteResult, error) {
 func (w *writer) copyBlocks(ctx context.Context) error {
 	// A command that was sent is never abandoned: between two of them the ring tells that ctx ended.
 	ctx = context.WithoutCancel(ctx)
+	sent := w.moving
 	for {
-		waited := w.o.Now()
 		block, state, err := w.ring.next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -325,14 +325,16 @@ func (w *writer) copyBlocks(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if w.o.Now().Sub(waited) >= longPause {
+		if w.early && !w.restFits() {
+			return errEarlyWarning
+		}
+		now := w.o.Now()
+		if now.Sub(sent) >= longPause {
 			if err := w.stillThere(ctx); err != nil {
 				return &driveError{err}
 			}
 		}
-		if w.early && !w.restFits() {
-			return errEarlyWarning
-		}
+		sent = now
 		early, err := w.tape.Write(ctx, block)
 		if err != nil {
 			return &driveError{err}
