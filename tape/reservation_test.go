@@ -64,6 +64,15 @@ func TestReservationsByKeys(t *testing.T) {
 	}
 }
 
+// Who could not take all keys away leaves none of its own.
+func TestOustAllFails(t *testing.T) {
+	conflict := &scsi.StatusError{CDB: []byte{0x5F}, Status: scsi.StatusReservationConflict}
+	d, _ := newDrive(t, step{cdb: "5f 06 00 00 00 00 00 00 18 00", out: "*"}, step{cdb: "5f 03 00 00 00 00 00 00 18 00", out: "*", err: conflict},
+		step{cdb: readReservation, in: "00000001 00000000"},
+		step{cdb: "5f 00 00 00 00 00 00 00 18 00", out: "0000000000000007 0000000000000000 0000000000000000"})
+	wantCode(t, d.OustAll(t.Context(), 7), errcode.ReservedElsewhere)
+}
+
 // Linux as a target answers the RELEASE of a host that is not registered any more with 2/08/00.
 func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
 	release := step{cdb: "5f 02 03 00 00 00 00 00 18 00", out: "*", sense: "70 00 02 00000000 0a 00000000 0800 00 000000"}
