@@ -247,11 +247,16 @@ func (inv *invocation) unloadFirst(ctx context.Context, c *changer, bay tape.Ele
 	if err != nil {
 		return err
 	}
+	return errors.Join(d.letGo(ctx), d.Close())
+}
+
+// letGo unloads the drive, if its cartridge does not lie in its mouth already.
+func (d *drive) letGo(ctx context.Context) error {
 	r, err := d.Ready(ctx)
-	if err == nil && r.State != tape.Empty {
-		err = d.Unload(ctx)
+	if err != nil || r.State == tape.Empty {
+		return err
 	}
-	return errors.Join(err, d.Close())
+	return d.Unload(ctx)
 }
 
 // bayDrive opens the drive of a bay, whose lock is held. The bay must hold the drive that is remembered.

@@ -15,6 +15,7 @@ import (
 	"calypso/sys/errcode"
 	"calypso/sys/place"
 	"calypso/tape/discover"
+	"calypso/tape/scsi"
 	"calypso/tape/scsi/sg"
 	"calypso/vtl"
 )
@@ -219,6 +220,65 @@ func TestHostUnloadBeforeMove(t *testing.T) {
 	}
 	r.calypso(0, "library", "load", "msl", "--slot", "2")
 	r.calypso(0, "library", "exchange", "msl", "slot:1", "--drive", "0")
+	// One that lies in the mouth of the drive, where 'mt offline' left it, needs no more.
+	openNode = func(n sg.Node) (discover.Device, error) {
+		d, err := r.open(n)
+		return strict{d}, err
+	}
+	r.calypso(0, "lto", "eject", "-f", "msl:0")
+	r.calypso(0, "library", "exchange", "msl", "slot:3", "--drive", "0")
+	if _, err := r.store.AddTape(t.Context(), "real", vtl.TapeSpec{Barcode: "CLN001L8"}); err != nil {
+		t.Fatal(err)
+	}
+	r.calypso(0, "lto", "eject", "-f", "msl:0")
+	r.calypso(0, "lto", "clean", "-f", "msl:0", "--unload")
+}
+
+// exchanged is a drive whose cartridge is another suddenly; the unit attention is told to another process.
+type exchanged struct{ scsi.Transport }
+
+// What was confirmed is what is overwritten: not what somebody put into the drive while the question stood.
+func TestCartridgeChangedDuringQuestion(t *testing.T) {
+	r := newHostRig(t)
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	for n, volume := range []string{"R00001L8", "R00002L8"} {
+		r.calypso(0, "library", "load", "msl", "--slot", fmt.Sprint(n+1), "--drive", fmt.Sprint(n))
+		r.calypso(0, "lto", "label", "-f", driveName("msl", n), volume)
+	}
+	other, err := r.store.OpenDrive(t.Context(), "real", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := transportOf
+	t.Cleanup(func() { transportOf = before })
+	way := &exchanged{}
+	transportOf = func(d vtl.Device) scsi.Transport { way.Transport = d; return way }
+	for _, verb := range [][]string{{"lto", "label", "-f", "msl:0", "R00001L8"}, {"lto", "erase", "-f", "msl:0"}} {
+		p := &person{does: []func(){func() { way.Transport = other }}, types: "R00001L8"}
+		_, errs := p.atTerminal(t, errcode.ExitMismatch, verb...)
+		if !strings.Contains(errs, "R00002L8") {
+			t.Error(errs)
+		}
+	}
+	transportOf = before
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs := r.calypso(0, "lto", "scan", "-f", "msl:1", "--json"); !strings.Contains(out+errs, "R00002L8") {
+		t.Errorf("another cartridge than the one that was named was overwritten:\n%s%s", out, errs)
+	}
+}
+
+// strict is a drive that refuses to unload what it has unloaded.
+type strict struct{ discover.Device }
+
+func (s strict) Exec(ctx context.Context, cmd *scsi.Command) error {
+	if ready := scsi.TestUnitReady(); cmd.CDB[0] == scsi.OpLoadUnload {
+		if err := s.Device.Exec(ctx, &scsi.Command{CDB: ready[:]}); err != nil {
+			return err
+		}
+	}
+	return s.Device.Exec(ctx, cmd)
 }
 
 // Other numbers, the same names.
@@ -259,6 +319,12 @@ func TestHostTwins(t *testing.T) {
 	if !strings.Contains(errs, "/dev/sg1 and /dev/sg2") {
 		t.Error(errs)
 	}
+	r.nodes[1] = sg.Node{Generic: "/dev/sg8", Kind: sg.Changer, Serial: r.lib.Serial}
+	for _, name := range []string{"msl", r.lib.Serial} {
+		if _, errs := r.calypso(errcode.ExitRefused, "library", "show", name); !strings.Contains(errs, "/dev/sg0 and /dev/sg8") {
+			t.Error(errs)
+		}
+	}
 }
 
 func TestHostVanished(t *testing.T) {
@@ -275,6 +341,7 @@ func TestHostVanished(t *testing.T) {
 func TestHostBayChanged(t *testing.T) {
 	r := newHostRig(t)
 	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	r.calypso(0, "library", "load", "msl", "--slot", "1", "--drive", "1")
 	path := filepath.Join(os.Getenv("CALYPSO_STATE_DIR"), "hardware", "msl.yaml")
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -284,9 +351,70 @@ func TestHostBayChanged(t *testing.T) {
 	if err := os.WriteFile(path, []byte(swapped), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, errs := r.calypso(errcode.ExitRefused, "library", "load", "msl", "--slot", "1")
-	if !strings.Contains(errs, "that is remembered") {
-		t.Error(errs)
+	for _, args := range [][]string{
+		{"library", "load", "msl", "--slot", "2"},
+		{"library", "load", "msl", "--slot", "2", "--dry-run"},
+		{"library", "unload", "msl", "--drive", "1"},
+		{"library", "exchange", "msl", "slot:2", "--drive", "1"},
+	} {
+		if _, errs := r.calypso(errcode.ExitRefused, args...); !strings.Contains(errs, "that is remembered") {
+			t.Errorf("%v: %s", args, errs)
+		}
+	}
+	if lib, _ := r.store.Get("real"); lib.LoadedIn(1) == "" || lib.LoadedIn(0) != "" {
+		t.Error("something was moved")
+	}
+	out, _ := r.calypso(0, "lto", "alerts", "-f", "msl:1") // the cartridge in that bay is another drive's
+	if strings.Contains(out, "R00001L8") {
+		t.Error(out)
+	}
+}
+
+// renamed is a drive that calls itself otherwise than its library does.
+type renamed struct {
+	discover.Device
+	was, now string
+}
+
+func (r renamed) Exec(ctx context.Context, cmd *scsi.Command) error {
+	err := r.Device.Exec(ctx, cmd)
+	if cmd.CDB[0] == scsi.OpInquiry {
+		copy(cmd.DataIn, bytes.ReplaceAll(cmd.DataIn, []byte(r.was), []byte(r.now)))
+	}
+	return err
+}
+
+// A bay that is known by its number alone must not contradict what is remembered either.
+func TestHostCleanOfAChangedBay(t *testing.T) {
+	r := newHostRig(t)
+	if _, err := r.store.AddTape(t.Context(), "real", vtl.TapeSpec{Barcode: "CLN001L8"}); err != nil {
+		t.Fatal(err)
+	}
+	was, now := r.lib.Drives[0].Serial, strings.Repeat("Z", len(r.lib.Drives[0].Serial))
+	r.calypso(0, "library", "discover", "--write", "--name", "msl")
+	path := filepath.Join(os.Getenv("CALYPSO_STATE_DIR"), "hardware", "msl.yaml")
+	remembered, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.nodes[1].Serial = now
+	openNode = func(n sg.Node) (discover.Device, error) {
+		if n.Serial != now {
+			return r.open(n)
+		}
+		n.Serial = was
+		d, err := r.open(n)
+		return renamed{d, was, now}, err
+	}
+	for told, want := range map[string]errcode.Exit{was: 0, "OF-ANOTHER": errcode.ExitRefused} {
+		text := strings.NewReplacer("serial: "+was, "serial: "+now, "told: "+was, "told: "+told).Replace(string(remembered))
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, errs := r.calypso(want, "lto", "clean", "-f", "msl:0", "--dry-run")
+		if want != 0 && !strings.Contains(errs, "that is remembered") {
+			t.Error(errs)
+		}
 	}
 }
 

@@ -60,8 +60,12 @@ func (inv *invocation) findLibrary(name string) (*library, error) {
 	if errcode.Of(hardErr) != errcode.LibraryNotFound {
 		return nil, hardErr
 	}
-	if node, nodeErr := nodeBySerial(sg.Changer, name); nodeErr == nil {
+	node, nodeErr := nodeBySerial(sg.Changer, name)
+	switch {
+	case nodeErr == nil:
 		return inv.changerAt(node)
+	case errcode.Of(nodeErr) == errcode.DeviceAmbiguous:
+		return nil, nodeErr
 	}
 	return nil, err
 }
@@ -183,13 +187,10 @@ func (l *library) LoadedIn(drive int) string {
 	return ""
 }
 
-// askLoaded asks the changer. It is asked on the way to something else, so its errors count as not known.
+// askLoaded asks the changer. It is asked on the way to something else, so its errors count as not known, as does
+// what is in a bay whose drive is another by now.
 func (l *library) askLoaded(ctx context.Context, drive int) string {
-	node, err := nodeBySerial(sg.Changer, l.Serial)
-	if err != nil {
-		return ""
-	}
-	t, err := openNode(node)
+	t, err := openHostChanger(ctx, l)
 	if err != nil {
 		return ""
 	}
@@ -199,7 +200,7 @@ func (l *library) askLoaded(ctx context.Context, drive int) string {
 		return ""
 	}
 	e, err := v.Find(tape.DriveBay, drive)
-	if err != nil {
+	if err != nil || l.checkBay(e) != nil {
 		return ""
 	}
 	return e.Barcode

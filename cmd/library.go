@@ -30,7 +30,7 @@ func robotVerb(c *command) *command {
 
 func libraryArg() arg { return arg{Name: "LIBRARY", Usage: "name of the library"} }
 
-var moveExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitNoSpace}
+var moveExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitUnsupported, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitNoSpace}
 
 // libraryListDoc is `calypso library list --json`.
 type libraryListDoc struct {
@@ -92,6 +92,7 @@ type driveDoc struct {
 	Barcode        *string `json:"barcode"`
 	HomeSlot       *int    `json:"home_slot"`
 	Cleaning       bool    `json:"cleaning"`
+	Exception      *string `json:"exception"` // what the library says is wrong with the place
 	HeldBy         *string `json:"-"`
 }
 
@@ -102,6 +103,14 @@ type elementDoc struct {
 	Barcode        *string `json:"barcode"`
 	Cleaning       bool    `json:"cleaning"`
 	Accessible     bool    `json:"accessible"`
+	Exception      *string `json:"exception"`
+}
+
+func exceptionText(e tape.Element) *string {
+	if !e.Exception {
+		return nil
+	}
+	return addressOf(e.ASC.String())
 }
 
 func libraryShowCommand() *command {
@@ -115,7 +124,7 @@ func libraryShowCommand() *command {
 			{"calypso library show vtl01 --json | jq -r '.slots[]|select(.full).barcode'", "the barcodes in slots"},
 			{"calypso library show /dev/sg3 --format mtx", "for a script that reads the answer of 'mtx status'"},
 		},
-		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitDevice},
+		Exits: []errcode.Exit{errcode.ExitNotFound, errcode.ExitRefused, errcode.ExitUnsupported, errcode.ExitDevice},
 		Run:   runLibraryShow,
 	}
 }
@@ -204,7 +213,7 @@ func (inv *invocation) readInventory(ctx context.Context, c *changer) (doc libra
 
 func newDriveDoc(library string, v tape.Inventory, e tape.Element) driveDoc {
 	d := driveDoc{Name: fmt.Sprintf("%s:%d", library, e.Number), Drive: e.Number, ElementAddress: int(e.Address),
-		Serial: orNull(e.DriveSerial), Product: orNull(e.DriveProduct), Full: e.Full, Barcode: orNull(e.Barcode), Cleaning: e.Cleaning}
+		Serial: orNull(e.DriveSerial), Product: orNull(e.DriveProduct), Full: e.Full, Barcode: orNull(e.Barcode), Cleaning: e.Cleaning, Exception: exceptionText(e)}
 	if home, ok := v.ByAddress(uint16(e.Source)); ok && e.Full && e.Source >= 0 && home.Kind == tape.Slot {
 		d.HomeSlot = &home.Number
 	}
@@ -214,7 +223,7 @@ func newDriveDoc(library string, v tape.Inventory, e tape.Element) driveDoc {
 func elementDocs(list []tape.Element) []elementDoc {
 	docs := make([]elementDoc, 0, len(list))
 	for _, e := range list {
-		docs = append(docs, elementDoc{e.Number, int(e.Address), e.Full, orNull(e.Barcode), e.Cleaning, e.Accessible})
+		docs = append(docs, elementDoc{e.Number, int(e.Address), e.Full, orNull(e.Barcode), e.Cleaning, e.Accessible, exceptionText(e)})
 	}
 	return docs
 }
@@ -223,9 +232,14 @@ func elementDocs(list []tape.Element) []elementDoc {
 func (p *page) library(doc libraryShowDoc, fullOnly bool) {
 	p.line("library %s  %s %s  serial %s", doc.Library, doc.Vendor, doc.Product, doc.Serial)
 	p.blank()
-	t := newTable("drive", ">address", "serial", "product", "barcode", "home slot")
+	headers := []string{"drive", ">address", "serial", "product", "barcode", "home slot"}
+	noted := slices.ContainsFunc(doc.Drives, func(d driveDoc) bool { return d.Exception != nil })
+	if noted {
+		headers = append(headers, "note")
+	}
+	t := newTable(headers...)
 	for _, d := range doc.Drives {
-		t.row(d.Name, d.ElementAddress, d.Serial, d.Product, d.Barcode, d.HomeSlot)
+		t.row([]any{d.Name, d.ElementAddress, d.Serial, d.Product, d.Barcode, d.HomeSlot, d.Exception}[:len(headers)]...)
 	}
 	p.table(t, "no drives")
 	for _, part := range []struct {
@@ -243,6 +257,8 @@ func (p *page) library(doc libraryShowDoc, fullOnly bool) {
 // note is what is unusual about a place.
 func (e elementDoc) note() string {
 	switch {
+	case e.Exception != nil:
+		return *e.Exception
 	case !e.Accessible:
 		return "the robot cannot reach it"
 	case e.Cleaning:
@@ -264,7 +280,7 @@ func elementTable(name string, list []elementDoc, fullOnly bool) *table {
 		if noted {
 			row = append(row, e.note())
 		}
-		if e.Full || !fullOnly {
+		if e.Full || !fullOnly || e.Exception != nil {
 			t.row(row...)
 		}
 	}

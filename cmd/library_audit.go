@@ -38,7 +38,7 @@ A library answers from its memory. When something is amiss, 'calypso library inv
 			{"calypso library audit vtl01 --accept", "what is there is right, from now on"},
 			{"calypso library audit vtl01 --json | jq .wrong", "how many are not"},
 		},
-		Exits:       []errcode.Exit{errcode.ExitNotFound, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitUnsupported},
+		Exits:       []errcode.Exit{errcode.ExitNotFound, errcode.ExitRefused, errcode.ExitDevice, errcode.ExitMismatch, errcode.ExitUnsupported},
 		MutatesWith: "accept",
 		Run:         runLibraryAudit,
 	}

@@ -14,13 +14,8 @@ func driveName(library string, number int) string { return fmt.Sprintf("%s:%d", 
 // carry moves a cartridge between two places, after checking that both are what they were taken for. The
 // drive that gives it away is unloaded first.
 func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Element) (tape.Moved, error) {
-	if err := c.CheckTransfer(from, to); err != nil {
+	if err := c.mayCarry(from, to); err != nil {
 		return tape.Moved{}, err
-	}
-	for _, e := range []tape.Element{from, to} {
-		if err := c.checkBay(e); err != nil {
-			return tape.Moved{}, err
-		}
 	}
 	if err := inv.unloadFirst(ctx, c, from); err != nil {
 		return tape.Moved{}, inv.notMoved(ctx, c, err, from, to)
@@ -37,19 +32,31 @@ func (inv *invocation) carry(ctx context.Context, c *changer, from, to tape.Elem
 	return m, err
 }
 
+// mayCarry is the check of both places.
+func (c *changer) mayCarry(from, to tape.Element) error {
+	if err := c.CheckTransfer(from, to); err != nil {
+		return err
+	}
+	if err := c.library.checkBay(from); err != nil {
+		return err
+	}
+	return c.library.checkBay(to)
+}
+
 // checkBay refuses a bay that now holds another drive than the one that is remembered: what was locked and
 // would be unloaded is not what the robot would serve.
-func (c *changer) checkBay(e tape.Element) error {
-	if e.Kind != tape.DriveBay || c.library.hardware == nil {
+func (l *library) checkBay(e tape.Element) error {
+	if e.Kind != tape.DriveBay || l.hardware == nil {
 		return nil
 	}
-	serial, err := c.library.driveSerial(driveName(c.library.Name, e.Number), int64(e.Number))
+	name := driveName(l.Name, e.Number)
+	serial, err := l.driveSerial(name, int64(e.Number))
 	if err != nil {
 		return err
 	}
-	if c.library.hardware.Same(e, serial) {
+	if l.hardware.Same(e, serial) {
 		return nil
 	}
-	return errcode.New(errcode.LibraryNotRemembered, driveName(c.library.Name, e.Number), "the bay holds drive %s, not %s that is remembered; nothing was moved", e.DriveSerial, serial).
+	return errcode.New(errcode.LibraryNotRemembered, name, "the bay holds drive %s, not %s that is remembered; nothing was moved", e.DriveSerial, serial).
 		WithHint("'calypso library discover --write' makes the change known")
 }

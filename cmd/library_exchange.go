@@ -15,7 +15,7 @@ func libraryExchangeCommand() *command {
 		Args:        []arg{libraryArg(), {Name: "SOURCE", Usage: "slot:N, io:N or a barcode"}},
 		Flags:       []flag{intFlag("drive", "N", "the drive, from 0").Default("0")},
 		Examples:    []example{{"calypso library exchange vtl01 slot:2 --drive 0", "the cartridge of slot 2 for the one in drive 0"}},
-		Exits:       append([]errcode.Exit{errcode.ExitUnsupported}, moveExits...), Mutates: true,
+		Exits:       moveExits, Mutates: true,
 		Run: runLibraryExchange,
 	}
 }
@@ -68,9 +68,12 @@ func (inv *invocation) exchange(ctx context.Context, c *changer, d *drive, from,
 	if err := c.CheckExchange(from, bay); err != nil {
 		return err
 	}
+	if err := c.library.checkBay(bay); err != nil {
+		return err
+	}
 	moves := []tape.Moved{{Barcode: from.Barcode, From: from, To: bay}, {Barcode: bay.Barcode, From: bay, To: from}}
 	if !inv.dryRun {
-		if err := d.Unload(ctx); err != nil {
+		if err := d.letGo(ctx); err != nil {
 			return err
 		}
 		var err error

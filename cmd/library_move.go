@@ -303,7 +303,7 @@ func (inv *invocation) transfer(ctx context.Context, c *changer, from, to elemen
 		return tape.Moved{Barcode: source.Barcode, From: source, To: target}, nil
 	}
 	if inv.dryRun {
-		if err := c.CheckTransfer(source, target); err != nil {
+		if err := c.mayCarry(source, target); err != nil {
 			return tape.Moved{}, err
 		}
 		c.pretend(v, source, target)

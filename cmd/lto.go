@@ -27,7 +27,7 @@ func ltoGroup() *command {
 func ltoVerb(c *command, more ...flag) *command {
 	c.Flags = append(append([]flag{driveFlag()}, c.Flags...), more...)
 	c.ObjectFlag = "drive"
-	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}, c.Exits...)
+	c.Exits = append([]errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitRefused, errcode.ExitUnsupported, errcode.ExitDevice}, c.Exits...)
 	return c
 }
 

@@ -66,7 +66,9 @@ func runLTOClean(ctx context.Context, inv *invocation) (err error) {
 	}
 	bay, err := v.ByDriveSerial(dev.serial)
 	if errcode.Of(err) == errcode.DriveNotFound { // not every library tells serial numbers
-		bay, err = v.Find(tape.DriveBay, dev.number)
+		if bay, err = v.Find(tape.DriveBay, dev.number); err == nil {
+			err = c.library.checkBay(bay)
+		}
 	}
 	if err != nil {
 		return err
@@ -211,7 +213,7 @@ func (inv *invocation) makeRoom(ctx context.Context, c *changer, d *drive, v tap
 	}
 	m := tape.Moved{Barcode: bay.Barcode, From: *bay, To: target}
 	if !inv.dryRun {
-		if err := d.Unload(ctx); err != nil {
+		if err := d.letGo(ctx); err != nil {
 			return nil, err
 		}
 		if m, err = c.Transfer(ctx, *bay, target); err != nil {

@@ -148,7 +148,29 @@ func (inv *invocation) mayOverwrite(ctx context.Context, d *drive, m tape.Medium
 	if errcode.Of(err) == errcode.ConfirmRequired {
 		err = found.Err(d.name, m.Barcode) // which says whose data it is
 	}
+	if err == nil && !inv.dryRun {
+		err = stillNamed(ctx, d, m, found)
+	}
 	return found, err
+}
+
+// stillNamed looks again when the question was answered, which may have stood for long: a drive tells its host once
+// that it has another cartridge, and that may have been another process.
+func stillNamed(ctx context.Context, d *drive, m tape.Medium, was label.Found) error {
+	now, err := label.Read(ctx, d)
+	if err != nil {
+		return err
+	}
+	again, err := d.Medium(ctx)
+	if err != nil {
+		return err
+	}
+	sameLabel := now.Label == was.Label || now.Label != nil && was.Label != nil && now.Label.UUID == was.Label.UUID
+	if sameLabel && now.String() == was.String() && again.Barcode == m.Barcode && again.Serial == m.Serial {
+		return nil
+	}
+	return errcode.New(errcode.MediaLabelMismatch, d.name, "the cartridge was changed meanwhile: it is %s now and holds %s", cell(orNull(again.Barcode)), now).
+		WithHint("look what is in the drive, then start again").WithState("nothing was written")
 }
 
 // writeLabel writes the label and the cartridge memory, and starts the catalog of the cartridge anew.

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,8 +67,8 @@ func decodeStatusSnapshot(data []byte, serial string) (*statusSnapshot, error) {
 	return &s, nil
 }
 
-// keepStatus keeps the answer for the next time; the caller has the lock of the drive. Where it cannot be
-// kept, nothing is lost but that: it is not made durable either, and a snapshot of a newer program is left alone.
+// keepStatus keeps the answer for the next time. Where it cannot be kept, nothing is lost but that: it is not made
+// durable either, and a snapshot of a newer program is left alone.
 func (inv *invocation) keepStatus(doc statusDoc) {
 	path := inv.statusSnapshotPath(doc.Serial)
 	if inv.dryRun || ofNewerProgram(path) {
@@ -100,15 +99,21 @@ func (inv *invocation) keepStatusOf(ctx context.Context, d *drive) {
 	}
 }
 
-// replaceFile writes a new file and gives it the name: a reader finds the old or the new one. Who calls it has
-// the drive for itself, and with it path+".new": what a killed one left there is written over.
+// replaceFile writes a new file and gives it the name: a reader finds the old or the new one. What a killed process
+// left in path+".new" is written over; when another one is at it, that one's will do.
 func replaceFile(path string, data []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o640)
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Close())
+	defer f.Close() // and with it the lock
+	if !ours(f) {
+		return nil
+	}
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.Write(data)
+	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -116,6 +121,19 @@ func replaceFile(path string, data []byte) error {
 		_ = os.Remove(f.Name())
 	}
 	return err
+}
+
+// ours locks a file, if nobody else has and it still has its name.
+func ours(f *os.File) bool {
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return false
+	}
+	open, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(open, named)
 }
 
 func ofNewerProgram(path string) bool {

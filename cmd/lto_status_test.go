@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -134,5 +136,36 @@ func TestHexWords(t *testing.T) {
 		if got := hexWords(in); got != want {
 			t.Errorf("hexWords(%q) = %q; want %q", in, got, want)
 		}
+	}
+}
+
+// Two looks at one drive at the same time: who reads what they keep finds that of one of them.
+func TestReplaceFileByTwo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "status.json")
+	texts := []string{strings.Repeat("a", 9000), strings.Repeat("b", 30)}
+	if err := replaceFile(path, []byte(texts[0])); err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	for _, text := range texts {
+		both.Add(1)
+		go func() {
+			defer both.Done()
+			for range 2000 {
+				if err := replaceFile(path, []byte(text)); err != nil {
+					t.Error(err)
+				}
+				if got, err := os.ReadFile(path); err != nil || !slices.Contains(texts, string(got)) {
+					t.Errorf("%.20q… of %d bytes, %v", got, len(got), err)
+				}
+				if t.Failed() {
+					return
+				}
+			}
+		}()
+	}
+	both.Wait()
+	if _, err := os.Stat(path + ".new"); err == nil {
+		t.Error("the temporary file stayed")
 	}
 }

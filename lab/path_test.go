@@ -109,6 +109,21 @@ func TestPathReset(t *testing.T) {
 	h.whole(t, names...)
 }
 
+// While the writer stands still, the drive is reset and rewinds, and a monitor is told: the writer must not go on.
+func TestPathResetToldToAnother(t *testing.T) {
+	s, h := writable(t, 1)
+	h.small(t, "before")
+	w := h.write(t, "cut")
+	h.begun(t, s, "V00001L8", 2<<20)
+	_ = w.cmd.Process.Signal(unix.SIGSTOP)
+	run(t, "sg_raw", s.drives[0].Generic, "01", "00", "00", "00", "00", "00")
+	time.Sleep(1200 * time.Millisecond)
+	_ = w.cmd.Process.Signal(unix.SIGCONT)
+	w.cut("rewound")
+	h.small(t, "after")
+	h.whole(t, "before", "after")
+}
+
 // The drive goes away in mid-command, as one whose cable is pulled.
 func TestPathVanished(t *testing.T) {
 	s, h := writable(t, 1)

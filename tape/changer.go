@@ -130,14 +130,21 @@ func (v Inventory) span(k Kind) string {
 	return fmt.Sprintf(": it has %d to %d", list[0].Number, list[len(list)-1].Number)
 }
 
-// ByBarcode gives the place of a cartridge; errcode.BarcodeNotFound without one.
+// ByBarcode gives the place of a cartridge; errcode.BarcodeNotFound without one, BarcodeAmbiguous when two have it.
 func (v Inventory) ByBarcode(barcode string) (Element, error) {
+	var found []Element
 	for _, e := range v.Elements {
 		if e.Full && barcode != "" && strings.EqualFold(e.Barcode, barcode) {
-			return e, nil
+			found = append(found, e)
 		}
 	}
-	return Element{}, errcode.New(errcode.BarcodeNotFound, "", "no cartridge %q in the library", barcode)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return Element{}, errcode.New(errcode.BarcodeNotFound, "", "no cartridge %q in the library", barcode)
+	}
+	return Element{}, errcode.New(errcode.BarcodeAmbiguous, "", "a cartridge %q is in %s and in %s", barcode, found[0], found[1])
 }
 
 // ByAddress gives the place at an element address.

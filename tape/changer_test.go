@@ -161,6 +161,18 @@ func TestInventoryTwins(t *testing.T) {
 	wantCode(t, err, errcode.DeviceAmbiguous, "drive 0 and of drive 1")
 }
 
+// Nor is a cartridge known by a barcode that two have.
+func TestInventoryTwinCartridges(t *testing.T) {
+	r := newRobot()
+	r.at(1003).barcode = "V00001L8"
+	v, err := newTestChanger(r).Inventory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.ByBarcode("V00001L8")
+	wantCode(t, err, errcode.BarcodeAmbiguous, "in slot 1 and in slot 3")
+}
+
 func TestInventoryLookups(t *testing.T) {
 	v, err := newTestChanger(newRobot()).Inventory(t.Context())
 	if err != nil {

@@ -91,5 +91,8 @@ func (u *Unit) OustAll(ctx context.Context, key uint64) error {
 	if err := u.RegisterAnyway(ctx, key); err != nil {
 		return err
 	}
-	return u.ClearReservations(ctx, key)
+	if err := u.ClearReservations(ctx, key); err != nil {
+		return errors.Join(err, u.Register(context.WithoutCancel(ctx), key, 0))
+	}
+	return nil
 }

@@ -175,7 +175,7 @@ func (d *Drive) readOutcome(ctx context.Context, op string, err error, want, got
 		return 0, d.dataFailure(ctx, op, err)
 	case s.Key <= scsi.RecoveredError && (s.Filemark || s.ASC == scsi.ASCFilemark):
 		return 0, ErrFilemark
-	case s.Key == scsi.BlankCheck || s.Key <= scsi.RecoveredError && s.ASC == scsi.ASCEndOfData:
+	case meansEndOfData(s):
 		return 0, ErrEndOfData
 	case s.Key <= scsi.RecoveredError && s.ILI:
 		return d.otherLength(op, s, want, got)

@@ -320,6 +320,7 @@ func TestReadFailures(t *testing.T) {
 		{"lost", step{err: lost(0x08)}, errcode.DeviceUnknown},
 		{"in clear", step{sense: "70 00 07 00000000 0a 00000000 7402 00 000000"}, errcode.EncryptionState},
 		{"not what was written", step{sense: "70 00 07 00000000 0a 00000000 7404 00 000000"}, errcode.TapeMediumError},
+		{"no end of data", step{sense: noEndOfData}, errcode.TapeMediumError},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -151,8 +151,18 @@ func senseCode(s scsi.Sense) errcode.Code {
 	return errcode.DeviceError
 }
 
+// meansEndOfData says whether a command met the end of what was written. BLANK CHECK with "end of data not found"
+// is none: there may be data, whose end was lost in a power cut, and a tape that begins so is not blank.
+func meansEndOfData(s scsi.Sense) bool {
+	if s.Key == scsi.BlankCheck {
+		return s.ASC != scsi.ASCEODNotFound
+	}
+	return s.Key <= scsi.RecoveredError && s.ASC == scsi.ASCEndOfData
+}
+
 // ascCodes are the codes that mean the same under every sense key.
 var ascCodes = map[scsi.ASC]errcode.Code{
+	scsi.ASCEODNotFound:        errcode.TapeMediumError,
 	scsi.ASCCannotRead:         errcode.MediaIncompatible,
 	scsi.ASCUnknownFormat:      errcode.MediaIncompatible,
 	scsi.ASCIncompatibleFormat: errcode.MediaIncompatible,

@@ -68,7 +68,7 @@ func (c *Changer) exchanged(ctx context.Context, op string, from, at Element) ([
 		m := &list[i]
 		now, ok, err := c.element(after, m.To.Kind, m.To.Address)
 		if err != nil {
-			return list, err
+			return list, c.unverified(op, err)
 		}
 		if !ok || !now.Full || m.Barcode != "" && now.Barcode != "" && now.Barcode != m.Barcode {
 			return list, errcode.New(errcode.DeviceError, c.Name, "the library reported success, but %s does not hold %s",

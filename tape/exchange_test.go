@@ -76,6 +76,13 @@ func TestExchangeIsVerified(t *testing.T) {
 	if _, err := c.Exchange(t.Context(), slot, bay); errcode.Of(err) != errcode.DeviceError {
 		t.Errorf("%v", err)
 	}
+	r, c, slot, bay = exchangeRig(t)
+	r.onMove = func() {
+		r.deafFor(1, &scsi.StatusError{CDB: []byte{scsi.OpReadElementStatus}, Status: scsi.StatusBusy})
+	}
+	if _, err := c.Exchange(t.Context(), slot, bay); !MayHaveMoved(err) || !strings.Contains(err.Error(), "reported success") {
+		t.Errorf("made, and not shown: %v", err)
+	}
 	r.moves = 0
 	slot.Full = false
 	if _, err := c.Exchange(t.Context(), slot, bay); errcode.Of(err) != errcode.SlotEmpty || r.moves != 0 {

@@ -49,7 +49,7 @@ func (d *Drive) nearFile(ctx context.Context, n int64) (Position, error) {
 		d.noLocate16 = true
 		return Position{File: -1}, nil
 	}
-	if s, ok := scsi.SenseOf(err); err != nil && !(ok && s.Key == scsi.BlankCheck) {
+	if s, ok := scsi.SenseOf(err); err != nil && !(ok && meansEndOfData(s)) {
 		return Position{}, err
 	}
 	d.lost = nil

@@ -32,8 +32,11 @@ func (c *Changer) Locate(ctx context.Context, from, to Element) (at Element, ok 
 	if err != nil {
 		return Element{}, false, err
 	}
-	if at, err = v.ByBarcode(from.Barcode); err == nil {
+	switch at, err = v.ByBarcode(from.Barcode); errcode.Of(err) {
+	case "":
 		return at, true, nil
+	case errcode.BarcodeAmbiguous:
+		return Element{}, false, err
 	}
 	for _, hand := range v.Of(Transport) {
 		if hand.mayBe(from.Barcode) {

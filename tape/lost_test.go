@@ -33,10 +33,19 @@ func TestTellPlace(t *testing.T) {
 		{"answer lost, not done", func(*robot) {}, lost, errcode.DeviceUnknown, "drive 1", "cartridge V00002L8 is in drive 1"},
 		{"answer lost, and the library", func(r *robot) { r.deaf = errCable }, lost, errcode.DeviceUnknown, "", "where cartridge V00002L8 is is not known"},
 		{"the drive does not let go", func(*robot) {}, jammed, errcode.DeviceError, "drive 1", "is in drive 1"},
+		{"elsewhere, as two with its barcode", func(r *robot) { put(1004)(r); r.at(1001).barcode = "V00002L8" }, jammed, errcode.DeviceError, "", "is in slot 1 and in slot 4"},
 		{"dropped", put(9999), jammed, errcode.DeviceError, "", "is neither in drive 1 nor in slot 2 nor elsewhere"},
 		{"in the hand", put(0), jammed, errcode.DeviceError, "transport 0", "is in transport 0"},
 		{"in the hand, its label is not read", func(r *robot) { put(0)(r); r.noTags = true }, jammed, errcode.DeviceError, "transport 0", "is in transport 0"},
 		{"elsewhere, all well", put(1004), nil, errcode.DeviceError, "slot 4", "is in slot 4"},
+		{"all well, but the library looks at its places", func(r *robot) {
+			put(1002)(r)
+			r.deafFor(1, &scsi.SenseError{CDB: []byte{scsi.OpReadElementStatus}, Sense: scsi.Sense{Key: scsi.NotReady, ASC: 0x0403}})
+		}, nil, errcode.DeviceUnknown, "slot 2", "is in slot 2"},
+		{"all well, but the library is busy", func(r *robot) {
+			put(1002)(r)
+			r.deafFor(1, &scsi.StatusError{CDB: []byte{scsi.OpReadElementStatus}, Status: scsi.StatusBusy})
+		}, nil, errcode.DeviceUnknown, "slot 2", "is in slot 2"},
 		{"dropped, all well", put(9999), nil, errcode.DeviceError, "", "nor elsewhere"},
 		{"another came", func(r *robot) { put(1004)(r); r.at(1002).barcode = "X00000L8" }, nil, errcode.DeviceError, "slot 4", "is in slot 4"},
 		{"its label is not read", func(r *robot) { put(1002)(r); r.noTags = true }, jammed, errcode.DeviceError, "slot 2", "is in slot 2"},

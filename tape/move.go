@@ -194,11 +194,11 @@ func (c *Changer) arrived(ctx context.Context, op string, from, to Element) (Mov
 	after := context.WithoutCancel(ctx) // the move is done: it must not go unreported
 	now, ok, err := c.element(after, to.Kind, to.Address)
 	if err != nil {
-		return Moved{From: from, To: to}, err
+		return Moved{From: from, To: to}, c.unverified(op, err)
 	}
 	left, leftOK, err := c.element(after, from.Kind, from.Address)
 	if err != nil {
-		return Moved{From: from, To: to}, err
+		return Moved{From: from, To: to}, c.unverified(op, err)
 	}
 	if !ok {
 		now = to
@@ -211,6 +211,13 @@ func (c *Changer) arrived(ctx context.Context, op string, from, to Element) (Mov
 	}
 	return Moved{From: left, To: now}, errcode.New(errcode.DeviceError, c.Name,
 		"the library reported success, but %s is %s and %s is %s", from, fullness(left), to, fullness(now)).WithOp(op)
+}
+
+// unverified is the error of a move that the library reported as made and does not show then. Why it does not show
+// it is no reason to say that nothing was moved.
+func (c *Changer) unverified(op string, err error) error {
+	return &errcode.Error{Code: errcode.DeviceUnknown, Op: op, Object: c.Name, Err: err,
+		Msg: "the library reported success, but does not tell what is where: " + err.Error()}
 }
 
 func fullness(e Element) string {

@@ -100,7 +100,7 @@ func (d *Drive) spaceOutcome(ctx context.Context, op string, err error) error {
 		left = max(s.Info, -s.Info) // some drives count down from a negative count
 	}
 	switch soft := s.Key <= scsi.RecoveredError; {
-	case s.Key == scsi.BlankCheck, soft && s.ASC == scsi.ASCEndOfData:
+	case meansEndOfData(s):
 		return &Stopped{Left: left, Err: ErrEndOfData}
 	case soft && (s.Filemark || s.ASC == scsi.ASCFilemark):
 		return &Stopped{Left: left, Err: ErrFilemark}
@@ -146,7 +146,7 @@ func (d *Drive) locate(ctx context.Context, op string, block int64) error {
 
 // beyondData makes a LOCATE that met the end of data say so.
 func (d *Drive) beyondData(op string, err error) error {
-	if s, ok := scsi.SenseOf(err); !ok || s.Key != scsi.BlankCheck {
+	if s, ok := scsi.SenseOf(err); !ok || !meansEndOfData(s) {
 		return err
 	}
 	return &errcode.Error{Code: errcode.TapeFileNotFound, Op: op, Object: d.Name,

@@ -83,7 +83,8 @@ func TestSpaceStops(t *testing.T) {
 
 func TestSpaceFailures(t *testing.T) {
 	cdb := "11 00 00 00 05 00"
-	d, _ := newDrive(t, step{cdb: cdb, sense: readError}, at(7, 0), step{cdb: cdb, sense: powerOn})
+	d, _ := newDrive(t, step{cdb: cdb, sense: readError}, at(7, 0), step{cdb: cdb, sense: noEndOfData}, at(7, 0), step{cdb: cdb, sense: powerOn})
+	wantCode(t, d.SpaceBlocks(t.Context(), 5), errcode.TapeMediumError, "block 7")
 	wantCode(t, d.SpaceBlocks(t.Context(), 5), errcode.TapeMediumError, "block 7")
 	wantCode(t, d.SpaceBlocks(t.Context(), 5), errcode.TapePosition)
 }

@@ -113,6 +113,23 @@ func TestClaimTakesLeftoversAway(t *testing.T) {
 	}
 }
 
+// A container gives each of its processes the pid that the one before had, which was killed.
+func TestClaimAfterAProcessOfTheSamePID(t *testing.T) {
+	a, b, _ := twoHosts(t)
+	ctx := t.Context()
+	must(t, a.Claim(ctx, tape.OwnKey()))
+	if o := tape.OwnerOf(tape.OwnKey()); !o.Left() {
+		t.Errorf("%s; this process registers nothing", o)
+	}
+	must(t, a.Claim(ctx, tape.OwnKey()))
+	if holder(t, b) != tape.OwnKey() {
+		t.Errorf("held by %x", holder(t, b))
+	}
+	if dropped, err := a.DropLeft(ctx); err != nil || len(dropped) != 1 || holder(t, b) != 0 {
+		t.Errorf("dropped %x, %v; held by %x", dropped, err, holder(t, b))
+	}
+}
+
 // Keys of other programs of the same host are not ours to replace.
 func TestClaimLeavesOtherProgramsAlone(t *testing.T) {
 	a, b, _ := twoHosts(t)

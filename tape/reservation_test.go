@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -63,6 +64,15 @@ func TestReservationsByKeys(t *testing.T) {
 	}
 }
 
+// Who could not take all keys away leaves none of its own.
+func TestOustAllFails(t *testing.T) {
+	conflict := &scsi.StatusError{CDB: []byte{0x5F}, Status: scsi.StatusReservationConflict}
+	d, _ := newDrive(t, step{cdb: "5f 06 00 00 00 00 00 00 18 00", out: "*"}, step{cdb: "5f 03 00 00 00 00 00 00 18 00", out: "*", err: conflict},
+		step{cdb: readReservation, in: "00000001 00000000"},
+		step{cdb: "5f 00 00 00 00 00 00 00 18 00", out: "0000000000000007 0000000000000000 0000000000000000"})
+	wantCode(t, d.OustAll(t.Context(), 7), errcode.ReservedElsewhere)
+}
+
 // Linux as a target answers the RELEASE of a host that is not registered any more with 2/08/00.
 func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
 	release := step{cdb: "5f 02 03 00 00 00 00 00 18 00", out: "*", sense: "70 00 02 00000000 0a 00000000 0800 00 000000"}
@@ -76,9 +86,26 @@ func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
 }
 
 func TestKeyOwner(t *testing.T) {
+	if os.Getenv("KEY_OWNER_CHILD") != "" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
 	own := OwnerOf(OwnKey())
-	if !own.Calypso || !own.ThisHost || !own.Running || own.PID != os.Getpid() || own.HostID != HostID() || own.Left() {
-		t.Errorf("this process: %+v", own)
+	if !own.Calypso || !own.ThisHost || own.Running || own.PID != os.Getpid() || own.HostID != HostID() || !own.Left() {
+		t.Errorf("an earlier process with the pid of this: %+v", own)
+	}
+	fellow := exec.Command(os.Args[0], "-test.run=^TestKeyOwner$")
+	fellow.Env = append(os.Environ(), "KEY_OWNER_CHILD=1")
+	end, err := fellow.StdinPipe()
+	if err == nil {
+		err = fellow.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = end.Close(), fellow.Wait() }()
+	if o := OwnerOf(OwnKey()&^0xFFFFFF | uint64(fellow.Process.Pid)); !o.Running || o.Left() || o.Command == "" {
+		t.Errorf("another of the same program: %+v", o)
 	}
 	child := exec.Command("sleep", "1000")
 	if err := child.Start(); err != nil {

@@ -30,7 +30,7 @@ type KeyOwner struct {
 	HostID   string // see HostID
 	ThisHost bool
 	PID      int    // on that host
-	Running  bool   // on this host: the process lives
+	Running  bool   // on this host: the process lives, and is another than this one
 	Command  string // of the process that lives
 }
 
@@ -41,7 +41,9 @@ func OwnerOf(key uint64) KeyOwner {
 	}
 	o := KeyOwner{Calypso: true, HostID: fmt.Sprintf("%06x", key>>24&0xFFFFFF), PID: int(key & 0xFFFFFF)}
 	o.ThisHost = o.HostID == HostID()
-	if o.ThisHost {
+	// A key with the pid of this process is of an earlier one: in a container all may have the same, and this one
+	// asks before it registers.
+	if o.ThisHost && o.PID != os.Getpid() {
 		if command, runs := proc.Fellow(o.PID); runs {
 			o.Running, o.Command = true, command
 		}

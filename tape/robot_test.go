@@ -38,6 +38,7 @@ type robot struct {
 	moveSense     *scsi.Sense
 	moveErr       error
 	deaf          error // of READ ELEMENT STATUS
+	deafOnly      int   // so often; 0: always
 	notReady      int   // so many READ ELEMENT STATUS are too early
 }
 
@@ -52,6 +53,8 @@ func newRobot() *robot {
 	}
 	return r
 }
+
+func (r *robot) deafFor(n int, err error) { r.deafOnly, r.deaf = n, err }
 
 func (r *robot) at(address uint16) *place {
 	for i := range r.places {
@@ -69,8 +72,11 @@ func (r *robot) Exec(_ context.Context, cmd *scsi.Command) error {
 	case scsi.OpModeSense6:
 		cmd.Transferred = copy(cmd.DataIn, append([]byte{23, 0, 0, 0}, r.page1D...))
 	case scsi.OpReadElementStatus:
-		if r.deaf != nil {
-			return r.deaf
+		if err := r.deaf; err != nil {
+			if r.deafOnly--; r.deafOnly == 0 {
+				r.deaf = nil
+			}
+			return err
 		}
 		sense = r.status(cmd)
 	case scsi.OpMoveMedium:
@@ -84,6 +90,9 @@ func (r *robot) Exec(_ context.Context, cmd *scsi.Command) error {
 		sense = r.move(binary.BigEndian.Uint16(cmd.CDB[4:]), binary.BigEndian.Uint16(cmd.CDB[6:]))
 	case 0xA6:
 		r.moves++
+		if r.onMove != nil {
+			r.onMove()
+		}
 		sense = r.exchange(binary.BigEndian.Uint16(cmd.CDB[4:]), binary.BigEndian.Uint16(cmd.CDB[6:]), binary.BigEndian.Uint16(cmd.CDB[8:]))
 	default:
 		sense = &scsi.Sense{Key: scsi.IllegalRequest, ASC: scsi.ASCInvalidOpcode}

@@ -17,6 +17,10 @@ type patience struct{ usual, least time.Duration }
 // it looks for the end of data.
 var shortCommand = patience{180 * time.Second, 180 * time.Second}
 
+// longest bounds what a device claims: it is what the longest command of all may take, a long ERASE. With "for ever"
+// (FFFFFFFFh) an answer that was lost would be waited for for weeks.
+const longest = 170000 * time.Second
+
 func patienceFor(opcode byte) patience {
 	switch opcode {
 	case scsi.OpRead6, scsi.OpWrite6:
@@ -30,7 +34,7 @@ func patienceFor(opcode byte) patience {
 	case scsi.OpLoadUnload:
 		return patience{1020 * time.Second, 780 * time.Second}
 	case scsi.OpErase6: // a long one writes the whole tape
-		return patience{170000 * time.Second, 16380 * time.Second}
+		return patience{longest, 16380 * time.Second}
 	case scsi.OpReadElementStatus, scsi.OpMoveMedium:
 		return patience{300 * time.Second, 300 * time.Second}
 	case scsi.OpExchangeMedium: // two moves
@@ -46,7 +50,7 @@ func patienceFor(opcode byte) patience {
 func (u *Unit) timeoutOf(cdb []byte) time.Duration {
 	p := patienceFor(cdb[0])
 	if told := u.told[cdb[0]]; told > 0 {
-		return max(told, p.least)
+		return min(max(told, p.least), longest)
 	}
 	return p.usual
 }

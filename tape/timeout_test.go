@@ -55,6 +55,7 @@ func TestTimeoutsOfTheDevice(t *testing.T) {
 		asked int
 	}{
 		"told":           {clocked{version: 6, supported: told}, map[byte]time.Duration{0x01: 5000 * time.Second, 0x0A: 1800 * time.Second, 0x10: 1500 * time.Second, 0x11: 3940 * time.Second}, 1},
+		"absurd":         {clocked{version: 6, supported: supports(map[byte]uint32{0x01: 1<<32 - 1, 0x0A: 1, 0x10: 0, 0x11: 200000})}, map[byte]time.Duration{0x01: 170000 * time.Second, 0x0A: 1500 * time.Second, 0x10: 1620 * time.Second, 0x11: 170000 * time.Second}, 1},
 		"refused":        {clocked{version: 6}, table, 1},
 		"before SPC-3":   {clocked{version: 4, supported: told}, table, 0},
 		"short":          {clocked{version: 6, supported: told[:3]}, table, 1},

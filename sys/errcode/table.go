@@ -62,6 +62,7 @@ const (
 	BarcodeInvalid   Code = "barcode_invalid"
 	BarcodeExists    Code = "barcode_exists"
 	BarcodeNotFound  Code = "barcode_not_found"
+	BarcodeAmbiguous Code = "barcode_ambiguous"
 	NameInvalid      Code = "name_invalid"
 
 	TapeNotReady         Code = "tape_not_ready"
@@ -194,6 +195,7 @@ var table = []Entry{
 	{RemovalPrevented, ExitBusy, "the drive does not let the cartridge go", "end the program that uses it"},
 	{BarcodeInvalid, ExitUsage, "the barcode breaks the rules for barcodes", "use 6 characters of A-Z and 0-9, then the media id, e.g. V00001L8"},
 	{BarcodeExists, ExitRefused, "another cartridge has this barcode", "choose another barcode"},
+	{BarcodeAmbiguous, ExitRefused, "several cartridges of this library have this barcode; nothing was touched", "name its place, as in slot:3"},
 	{BarcodeNotFound, ExitNotFound, "no cartridge of this library has this barcode", "see 'calypso library show'"},
 	{NameInvalid, ExitUsage, "the name cannot be used", "use 1 to 32 of a-z, A-Z, 0-9, '.', '_' and '-', beginning with a letter or digit"},
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"calypso/sys/errcode"
 	"calypso/tape"
@@ -100,6 +101,47 @@ func TestResetAtEveryCommand(t *testing.T) {
 			if way.left > 0 {
 				break
 			}
+		}
+	}
+}
+
+// watched is a drive that is reset after its nth WRITE, while the writer waits for its source, and whose unit
+// attention another process of the host meets: a monitor that asked for the status. The writer is told nothing.
+type watched struct {
+	scsi.Transport
+	left int
+}
+
+func (d *watched) Exec(ctx context.Context, cmd *scsi.Command) error {
+	write := cmd.CDB[0] == scsi.OpWrite6
+	err := d.Transport.Exec(ctx, cmd)
+	if write && err == nil {
+		if d.left--; d.left == 0 {
+			return d.Transport.Exec(ctx, &scsi.Command{CDB: []byte{scsi.OpRewind, 0, 0, 0, 0, 0}})
+		}
+	}
+	return err
+}
+
+func TestResetThatAnotherWasTold(t *testing.T) {
+	for n := 1; n <= 4; n++ { // blocks: behind the last the manifest follows without a pause
+		s := newStation(t, t.TempDir(), 0)
+		first := random(2, 300<<10)
+		_, err := archive.Write(t.Context(), s.drive, stream("first", first), options(t))
+		must(t, err)
+		way, o, now := &watched{s.device, n}, options(t), time.Now()
+		o.Now = func() time.Time { now = now.Add(time.Minute); return now } // the source is slow
+		_, err = archive.Write(t.Context(), tape.NewDrive(way), stream("second", random(3, 900<<10)), o)
+		if code := errcode.Of(err); code != errcode.TapePosition || way.left > 0 {
+			t.Errorf("reset after block %d: code %q: %v", n, code, err)
+		}
+		must(t, s.drive.Rewind(t.Context()))
+		res, err := archive.Write(t.Context(), s.drive, stream("third", random(4, 300<<10)), options(t))
+		if err != nil {
+			t.Fatalf("reset after block %d: the next write: %v", n, err)
+		}
+		if !bytes.Equal(s.readBack(t, 1), first) || !bytes.Equal(s.readBack(t, res.Manifest.File), random(4, 300<<10)) {
+			t.Fatalf("reset after block %d: an archive is damaged", n)
 		}
 	}
 }

@@ -111,6 +111,13 @@ func lost(problems []pax.Problem) int64 {
 	return n
 }
 
+// stillThere makes sure that the tape is behind the last block. A drive tells its host once that it was reset or
+// has another cartridge, and during a pause that may have been another process, such as a monitor: a writer that
+// was told nothing would go on at the beginning of the tape.
+func (w *writer) stillThere(ctx context.Context) error {
+	return w.expectAt(ctx, place{file: w.at.file, block: w.at.block + w.blocks})
+}
+
 // writeEnd writes what follows the blocks of an archive: filemark, manifest, filemark.
 func (w *writer) writeEnd(ctx context.Context, res *WriteResult) error {
 	list := res.Members
@@ -119,6 +126,9 @@ func (w *writer) writeEnd(ctx context.Context, res *WriteResult) error {
 	}
 	e, err := encodeManifest(res.Manifest, list)
 	if err != nil {
+		return err
+	}
+	if err := w.stillThere(ctx); err != nil {
 		return err
 	}
 	// Immediate: the drive goes on with the manifest. The filemark behind it waits for everything.

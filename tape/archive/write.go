@@ -120,6 +120,8 @@ const (
 	closeTimeout = 10 * time.Minute
 	// stragglerGrace is how long a source that hangs is waited for at the end.
 	stragglerGrace = 250 * time.Millisecond
+	// longPause is how long after the last command the drive is asked whether it still is where it was.
+	longPause = time.Second
 	// earlyWarningRoom is the default of WriteOptions.EndRoom.
 	earlyWarningRoom = 4 << 20
 )
@@ -339,6 +341,7 @@ func (w *writer) nothingWritten(err error) (*WriteResult, error) {
 func (w *writer) copyBlocks(ctx context.Context) error {
 	// A command that was sent is never abandoned: between two of them the ring tells that ctx ended.
 	ctx = context.WithoutCancel(ctx)
+	sent := w.moving
 	for {
 		block, state, err := w.ring.next()
 		if errors.Is(err, io.EOF) {
@@ -350,6 +353,13 @@ func (w *writer) copyBlocks(ctx context.Context) error {
 		if w.early && !w.restFits() {
 			return errEarlyWarning
 		}
+		now := w.o.Now()
+		if now.Sub(sent) >= longPause {
+			if err := w.stillThere(ctx); err != nil {
+				return &driveError{err}
+			}
+		}
+		sent = now
 		early, err := w.tape.Write(ctx, block)
 		if err != nil {
 			return &driveError{err}

@@ -219,3 +219,24 @@ func TestReadLastRewindFails(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
+
+// readsAnswer is a drive whose reads end in a sense; all else succeeds.
+type readsAnswer scsi.Sense
+
+func (a readsAnswer) Exec(_ context.Context, cmd *scsi.Command) error {
+	if cmd.CDB[0] == scsi.OpRead6 {
+		return &scsi.SenseError{CDB: cmd.CDB, Sense: scsi.Sense(a)}
+	}
+	cmd.Transferred = len(cmd.DataIn)
+	return nil
+}
+
+// A drive says by BLANK CHECK both that there is nothing and that the end of what there is was lost.
+func TestReadThroughADrive(t *testing.T) {
+	for asc, want := range map[scsi.ASC]label.Kind{0x0005: label.Blank, 0: label.Blank, 0x1403: label.Unreadable} {
+		f, err := label.Read(t.Context(), tape.NewDrive(readsAnswer{Key: scsi.BlankCheck, ASC: asc}))
+		if err != nil || f.Kind != want || f.Overwritable() != (want == label.Blank) {
+			t.Errorf("%s: %+v, %v; want %s", asc, f, err, want)
+		}
+	}
+}

@@ -122,7 +122,7 @@ func (c *comparison) present(known Cartridge, place int) {
 	case known.Trouble != "":
 		c.add(&known, place, Moved, known.Trouble)
 	default:
-		c.add(&known, place, Moved, "somebody else moved it")
+		c.add(&known, place, Moved, "nobody recorded how it came there: somebody else moved it, or a calypso that was killed")
 	}
 }
 
