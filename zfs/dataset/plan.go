@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"calypso/sys/disk"
 	"calypso/sys/errcode"
 	"calypso/zfs"
 )
@@ -131,7 +132,7 @@ func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan,
 	if p.Reclaim, err = s.usedBy(ctx, p.roots()); err != nil {
 		return p, err
 	}
-	p.Empty = len(p.Destroy) == 1 && isEmpty(d)
+	p.Empty = len(p.Destroy) == 1 && s.isEmpty(d)
 	return p, s.notHeld(ctx, p)
 }
 
@@ -162,10 +163,13 @@ func (s Store) usedBy(ctx context.Context, names []string) (int64, error) {
 	return total, nil
 }
 
-// isEmpty says whether a file system certainly has nothing in it: it is mounted and its directory is empty. A
-// volume never is: what its blocks mean is not ours to judge.
-func isEmpty(d Dataset) bool {
+// isEmpty says whether a file system certainly has nothing in it: it is mounted, its directory is empty, and that
+// is not the directory of another one that hides it. A volume never is: what its blocks mean is not ours to judge.
+func (s Store) isEmpty(d Dataset) bool {
 	if d.Type != Filesystem || d.Mounted == nil || !*d.Mounted {
+		return false
+	}
+	if !(disk.Host{Proc: s.Tools.Proc}).Shows(d.Mountpoint, d.Name) {
 		return false
 	}
 	entries, err := os.ReadDir(d.Mountpoint)
@@ -184,7 +188,7 @@ func (s Store) notHeld(ctx context.Context, p Plan) error {
 		return nil
 	}
 	var heldOnes []string
-	for _, root := range append(p.roots(), p.datasets()...) {
+	for _, root := range p.roots() {
 		each := func(snap Snapshot) {
 			if snap.Holds > 0 && snapshots[snap.Name] && !slices.Contains(heldOnes, snap.Name) {
 				heldOnes = append(heldOnes, snap.Name)
@@ -196,15 +200,6 @@ func (s Store) notHeld(ctx context.Context, p Plan) error {
 		}
 	}
 	return s.heldError(ctx, p.Name, heldOnes)
-}
-
-// datasets are those whose snapshots are in the plan and that do not go themselves: none, or the one that was
-// named, as zfs takes the names of snapshots below it together.
-func (p Plan) datasets() []string {
-	if of, _, ok := strings.Cut(p.Name, "@"); ok {
-		return []string{of}
-	}
-	return nil
 }
 
 // heldError names the tags that hold snapshots; nil when there are none.
@@ -234,6 +229,9 @@ func (s Store) Destroy(ctx context.Context, p Plan) error {
 	if err == nil {
 		err = notPlanned(p.Name, now.Destroy, p.Destroy)
 	}
+	if err == nil && p.Empty {
+		err = s.stillEmpty(ctx, p.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -246,6 +244,16 @@ func (s Store) Destroy(ctx context.Context, p Plan) error {
 		return err
 	}
 	return s.half(ctx, p, errcode.New(errcode.PermissionDenied, p.Name, "zfs reported no error, and %s is still there", some(left)))
+}
+
+// stillEmpty refuses a file system that was planned as an empty one and is none any more.
+func (s Store) stillEmpty(ctx context.Context, name string) error {
+	d, err := s.Get(ctx, name)
+	if err == nil && !s.isEmpty(d) {
+		err = errcode.New(errcode.StorageRefused, name, "it was empty when this was planned, and is not now").
+			WithState("nothing was touched").WithHint("look at what is in it")
+	}
+	return err
 }
 
 // notPlanned refuses what would go and is not in the plan.
