@@ -64,7 +64,9 @@ func TestHiddenIsNotEmpty(t *testing.T) {
 
 // A person was asked whether an empty file system may go, and somebody wrote into it before the answer.
 func TestEmptyNoMore(t *testing.T) {
-	mounts := func(point, device string) string { return "30 1 " + device + " / " + point + " rw - zfs tank/data rw\n" }
+	mounts := func(point, device string) string {
+		return "30 1 " + device + " / " + point + " rw - zfs tank/data rw\n"
+	}
 	s, point := emptyStore(t, mounts, func(row string) []run.Exchange {
 		return append(planEmpty(row), ask("destroy -nvp tank/data", "destroy\ttank/data\nreclaim\t0\n"), ask(getData, row))
 	})

@@ -51,12 +51,15 @@ func (s Store) PlanReceive(ctx context.Context, o Receive, r io.Reader) (Head, i
 	if err != nil {
 		return h, nil, errcode.Named(err, o.Dataset)
 	}
-	exists, err := s.exists(ctx, o.Dataset)
-	if err == nil && !exists {
+	d, err := s.Get(ctx, o.Dataset)
+	if errcode.Of(err) == errcode.DatasetNotFound {
 		return h, whole, mayBegin(o, h)
 	}
 	if err == nil {
 		err = s.mayGoOn(ctx, o, h)
+	}
+	if err == nil && d.Type == Volume { // zfs would change it under whoever reads it, and make its node anew
+		err = s.unused(ctx, d)
 	}
 	return h, whole, err
 }
