@@ -164,7 +164,9 @@ func runSnapshotDestroy(ctx context.Context, inv *invocation) error {
 		for _, name := range plan.Snapshots {
 			planned[name] = true
 		}
-		plans = append(plans, plan)
+		if len(plan.Snapshots) > 0 {
+			plans = append(plans, plan)
+		}
 	}
 	return inv.destroySnapshots(ctx, store, plans, alone)
 }
