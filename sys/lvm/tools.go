@@ -17,7 +17,7 @@ func LockGroup(name string) string { return "vg-" + name }
 
 // run runs a command of LVM; an error has a code of ours and names object.
 func (t Tools) run(ctx context.Context, object, command string, args ...string) ([]byte, error) {
-	r, err := t.Runner.Run(ctx, run.Cmd{Name: command, Args: args, Package: "lvm2",
+	r, err := t.Runner.Run(ctx, run.Cmd{Name: command, Args: args, Package: "lvm2", Whole: true,
 		// Descriptors that this process inherited are none of LVM's business.
 		Env: []string{"LVM_SUPPRESS_FD_WARNINGS=1"}})
 	if err != nil {
