@@ -220,6 +220,12 @@ func TestGrowFilesystem(t *testing.T) {
 	if _, _, err := s.Grow(ctx, "fs01", 128*mib, false); errcode.Of(err) != errcode.StorageRefused {
 		t.Errorf("not mounted: %v; want storage_refused", err)
 	}
+	// xfs_growfs takes the mount point: it would make larger what is there.
+	s, _ = h.answers("report findmnt-other report findmnt-other")
+	before, _, err := s.Grow(ctx, "fs01", 128*mib, false)
+	if errcode.Of(err) != errcode.StorageRefused || before.State != Unmounted || !strings.Contains(before.Reason, "vg0-other is mounted on") {
+		t.Errorf("another file system is mounted there: %+v, %v; want storage_refused", before, err)
+	}
 	s, _ = h.answers("report findmnt report findmnt report lvextend resize-fails")
 	if _, _, err := s.Grow(ctx, "fs01", 128*mib, false); errcode.Of(err) != errcode.Partial || !strings.Contains(err.Error(), "is larger, the file system on it is as it was") {
 		t.Errorf("resize2fs fails: %v; want partial, and what is so now", err)
