@@ -210,3 +210,17 @@ func TestLargeReport(t *testing.T) {
 		t.Errorf("Report = %d volumes, %.200v; want %d", len(r.Volumes), err, most)
 	}
 }
+
+// A volume that a process or a target has open: lib/activate/activate.c, lv_check_not_in_use.
+func TestVolumeIsOpen(t *testing.T) {
+	for said, want := range map[string]errcode.Code{
+		"  Logical volume vg0/bk01 in use.\n":                       errcode.VolumeBusy,
+		"  WARNING: Device in use.\n  Something else went wrong.\n": errcode.Failed,
+		"  Logical volume vg0/bk01 is used by another device.\n":    errcode.VolumeBusy,
+	} {
+		r := &run.Replay{Exchanges: []run.Exchange{{Argv: []string{"lvremove", "--yes", "vg0/bk01"}, Stderr: said, ExitCode: 5}}}
+		if err := (Tools{r}).Remove(ctx, Volume{Group: "vg0", Name: "bk01"}); errcode.Of(err) != want {
+			t.Errorf("%q gives %v (%s); want %s", said, err, errcode.Of(err), want)
+		}
+	}
+}

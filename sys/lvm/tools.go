@@ -36,7 +36,7 @@ var rules = []struct {
 	{"Insufficient free space", errcode.DiskFull},
 	{"already exists", errcode.VolumeExists},
 	{"contains a filesystem in use", errcode.VolumeBusy},
-	{" in use.", errcode.VolumeBusy},
+	{" in use", errcode.VolumeBusy}, // the full stop is gone by now
 	{"is used by another device", errcode.VolumeBusy},
 	{"not found", errcode.VolumeNotFound},
 	{"Failed to find", errcode.VolumeNotFound},
