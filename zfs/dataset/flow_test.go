@@ -141,6 +141,21 @@ func TestPlanDestroyFindsHolds(t *testing.T) {
 	wantError(t, err, errcode.DatasetBusy, "tank/data@s3 by the tag calypso", "by the tag my tag", "release")
 }
 
+// Of a tree, zfs destroys what comes before a volume that is open.
+func TestPlanDestroyFindsVolumeInUse(t *testing.T) {
+	row := func(name string) string { return strings.Replace(volRow, "tank/vol", name, 1) }
+	s := store(t, nil, ask(getData, dataRow), ask("destroy -nvp -r tank/data", "destroy\ttank/data/a\ndestroy\ttank/data/b\ndestroy\ttank/data\n"), ask(getData, dataRow),
+		ask("list -Hp -t volume -r -o DATASET tank/data", row("tank/data/a")+row("tank/data/b")))
+	s.Users = func(_ context.Context, path string) ([]Holder, error) {
+		if path == s.Device("tank/data/b") {
+			return []Holder{{Text: "exported by LIO iblock_0/b"}}, nil
+		}
+		return nil, nil
+	}
+	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Recursive: true})
+	wantError(t, err, errcode.DatasetBusy, "tank/data/b: in use: exported by LIO iblock_0/b", "nothing was touched")
+}
+
 // What came while a person thought about the plan stays.
 func TestDestroyMoreThanPlanned(t *testing.T) {
 	more := ask("destroy -nvp -r tank/data", "destroy\ttank/data@a\ndestroy\ttank/data@new\ndestroy\ttank/data\n")
@@ -267,7 +282,7 @@ func TestCloneHasTheDatasetBelowIt(t *testing.T) {
 	}
 	marks := ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/cl/data", "tank/cl/data@a\t10\t0\t-\ntank/cl/data@b\t12\t0\ttank/cl\n")
 	goes := "destroy\ttank/cl/data@a\ndestroy\ttank/cl/data@b\ndestroy\ttank/cl/data\ndestroy\ttank/cl\n"
-	planned := []run.Exchange{get("tank/cl"), ask("destroy -nvp -R tank/cl", goes), get("tank/cl"), ask("list -Hp -t snapshot -r -o SNAPSHOT tank/cl", "")}
+	planned := []run.Exchange{get("tank/cl"), ask("destroy -nvp -R tank/cl", goes), get("tank/cl"), ask("list -Hp -t snapshot -r -o SNAPSHOT tank/cl", ""), ask("list -Hp -t volume -r -o DATASET tank/cl", "")}
 	s := store(t, nil, append([]run.Exchange{marks, get("tank/cl/data"), ask("get -Hp -o name,property,source,value written@a tank/cl/data", "tank/cl/data\twritten@a\t-\t0\n")}, planned...)...)
 	_, err := s.PlanRollback(ctx, "tank/cl/data@a")
 	wantError(t, err, errcode.StorageRefused, "tank/cl/data would go too", "below the clone tank/cl", "nothing was touched")

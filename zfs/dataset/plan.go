@@ -108,7 +108,7 @@ func some(list []string) string {
 }
 
 // PlanDestroy tells what destroying a file system or volume would do. It is refused for a pool, and when a
-// snapshot that would go is held: zfs would stop there, half-way.
+// snapshot that would go is held or a volume that would go is in use: zfs would stop there, half-way.
 func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan, error) {
 	if err := zfs.CheckDataset(name); err != nil {
 		return Plan{}, err
@@ -133,7 +133,10 @@ func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan,
 		return p, err
 	}
 	p.Empty = len(p.Destroy) == 1 && s.isEmpty(d)
-	return p, s.notHeld(ctx, p)
+	if err := s.notHeld(ctx, p); err != nil {
+		return p, err
+	}
+	return p, s.volumesUnused(ctx, p)
 }
 
 // roots are the datasets of a plan that are below no other one of it: what was named, and clones elsewhere.
@@ -200,6 +203,36 @@ func (s Store) notHeld(ctx context.Context, p Plan) error {
 		}
 	}
 	return s.heldError(ctx, p.Name, heldOnes)
+}
+
+// volumesUnused refuses a plan that takes a volume along that somebody uses.
+func (s Store) volumesUnused(ctx context.Context, p Plan) error {
+	goes := map[string]bool{}
+	for _, name := range p.Destroy {
+		if name != p.Name && !strings.Contains(name, "@") {
+			goes[name] = true
+		}
+	}
+	if len(goes) == 0 {
+		return nil
+	}
+	var volumes []Dataset
+	for _, root := range p.roots() {
+		err := s.List(ctx, root, true, []string{Volume}, func(d Dataset) {
+			if goes[d.Name] {
+				volumes = append(volumes, d)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, d := range volumes {
+		if err := s.unused(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // heldError names the tags that hold snapshots; nil when there are none.
