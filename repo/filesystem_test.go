@@ -238,6 +238,31 @@ func TestGrowFilesystem(t *testing.T) {
 	}
 }
 
+// Somebody has the volume open by the time it is to go: what was done before is said, and the same again goes on.
+func TestDeleteFilesystemStops(t *testing.T) {
+	h := newHost(t)
+	h.made()
+	s, _ := h.answers("report findmnt")
+	planned, err := s.Get(ctx, "fs01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, replay := h.answers("report findmnt escape stop disable daemon-reload lvremove")
+	last := &replay.Exchanges[len(replay.Exchanges)-1]
+	last.Stderr, last.ExitCode = "  Logical volume vg0/fs01 in use.\n", 5
+	err = s.Delete(ctx, planned)
+	if errcode.Of(err) != errcode.VolumeBusy || !strings.Contains(err.Error(), "in use; it is unmounted and its mount unit is gone") {
+		t.Errorf("Delete = %v; want volume_busy, and what is so now", err)
+	}
+	s, _ = h.answers("report findmnt-none escape report findmnt-none escape escape lvremove")
+	if planned, err = s.Get(ctx, "fs01"); err == nil {
+		err = s.Delete(ctx, planned)
+	}
+	if err != nil {
+		t.Errorf("Delete again: %v", err)
+	}
+}
+
 func TestDeleteFilesystem(t *testing.T) {
 	h := newHost(t)
 	h.made()
