@@ -196,7 +196,10 @@ func TestBusyNamesTheHolder(t *testing.T) {
 // A volume is never taken from under who uses it, though zfs would roll it back and rename it.
 func TestVolumeInUse(t *testing.T) {
 	get := ask("list -Hp -t filesystem,volume -o DATASET tank/vol", volRow)
-	s := store(t, nil, get, get, ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/vol", "tank/vol@a\t5\t0\t-\n"), get)
+	above := strings.Replace(dataRow, "tank/data", "tank/vols", 1)
+	s := store(t, nil, get, ask("list -Hp -t volume -r -o DATASET tank/vol", volRow),
+		ask("list -Hp -t filesystem,volume -o DATASET tank/vols", above), ask("list -Hp -t volume -r -o DATASET tank/vols", volRow),
+		get, ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/vol", "tank/vol@a\t5\t0\t-\n"), get)
 	s.Users = func(_ context.Context, path string) ([]Holder, error) {
 		if path != s.Device("tank/vol") {
 			t.Errorf("asked who uses %s", path)
@@ -204,6 +207,7 @@ func TestVolumeInUse(t *testing.T) {
 		return []Holder{{Text: "exported by LIO iblock_0/vol"}}, nil
 	}
 	wantError(t, s.Rename(ctx, "tank/vol", "tank/v2", false, false), errcode.DatasetBusy, "LIO iblock_0/vol")
+	wantError(t, s.Rename(ctx, "tank/vols", "tank/v2", false, false), errcode.DatasetBusy, "LIO iblock_0/vol") // one below it
 	_, err := s.PlanDestroy(ctx, "tank/vol", Reach{})
 	wantError(t, err, errcode.DatasetBusy, "LIO iblock_0/vol")
 	_, err = s.PlanRollback(ctx, "tank/vol@a")

@@ -216,19 +216,8 @@ func (s Store) volumesUnused(ctx context.Context, p Plan) error {
 	if len(goes) == 0 {
 		return nil
 	}
-	var volumes []Dataset
 	for _, root := range p.roots() {
-		err := s.List(ctx, root, true, []string{Volume}, func(d Dataset) {
-			if goes[d.Name] {
-				volumes = append(volumes, d)
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, d := range volumes {
-		if err := s.unused(ctx, d); err != nil {
+		if err := s.unusedBelow(ctx, root, func(name string) bool { return goes[name] }); err != nil {
 			return err
 		}
 	}
