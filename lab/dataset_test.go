@@ -370,7 +370,7 @@ func snapshotPrune(s storage) {
 	}
 	s.says(0, "destroyed 0 snapshots, kept 3", "snapshot", "prune", "tank/prune", "--keep", "last=1", "--yes")
 	s.does(0, "snapshot", "release", "tank/prune@calypso-1")
-	s.does(0, "dataset", "destroy", "tank/prune", "--clones", "--confirm", "tank/prune")
+	s.does(0, "dataset", "destroy", "tank/prune", "--recursive", "--clones", "--confirm", "tank/prune")
 }
 
 func datasetNames(s storage) {

@@ -137,8 +137,15 @@ func TestPlanDestroyFindsHolds(t *testing.T) {
 		ask(getData, dataRow),
 		ask("list -Hp -t snapshot -r -o SNAPSHOT tank/cl", ""), ask("list -Hp -t snapshot -r -o SNAPSHOT tank/clone_of_clone", ""),
 		ask("list -Hp -t snapshot -r -o SNAPSHOT tank/data", recorded(t, "snap-list-one").Stdout), recorded(t, "holds"))
-	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Clones: true})
+	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Recursive: true, Clones: true})
 	wantError(t, err, errcode.DatasetBusy, "tank/data@s3 by the tag calypso", "by the tag my tag", "release")
+}
+
+// --clones alone does not take along what is below, as zfs destroy -R does.
+func TestClonesIsNotRecursive(t *testing.T) {
+	s := store(t, nil, ask(getData, dataRow), recorded(t, "nvp-R"))
+	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Clones: true})
+	wantError(t, err, errcode.StorageRefused, "below it: tank/data@s", "nothing was touched", "--recursive")
 }
 
 // Of a tree, zfs destroys what comes before a volume that is open.
@@ -271,7 +278,7 @@ func TestRollbackPastHeld(t *testing.T) {
 // A rollback whose clones went before it failed says so.
 func TestRollbackFailsHalfway(t *testing.T) {
 	marks := ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/data", "tank/data@a\t10\t0\t-\ntank/data@b\t12\t0\ttank/cl\n")
-	r := Rollback{Snapshot: "tank/data@a", Newer: []string{"tank/data@b"}, Clones: []Plan{{Name: "tank/cl", Destroy: []string{"tank/cl"}, reach: Reach{Clones: true}}}}
+	r := Rollback{Snapshot: "tank/data@a", Newer: []string{"tank/data@b"}, Clones: []Plan{{Name: "tank/cl", Destroy: []string{"tank/cl"}, reach: Reach{Recursive: true, Clones: true}}}}
 	s := store(t, nil, marks, ask("list -H -o name -t all tank/cl", "tank/cl\n"), ask("destroy -nvp -R tank/cl", "destroy\ttank/cl\n"), ask("destroy -R tank/cl", ""),
 		fails(ask("list -H -o name -t all tank/cl", ""), "cannot open 'tank/cl': dataset does not exist\n"),
 		fails(ask("rollback -r tank/data@a", ""), "cannot rollback 'tank/data': I/O error\n"),

@@ -126,6 +126,9 @@ func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan,
 		}
 	}
 	p, err := s.dryDestroy(ctx, name, reach)
+	if err == nil {
+		err = p.within()
+	}
 	if err != nil {
 		return p, err
 	}
@@ -137,6 +140,21 @@ func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan,
 		return p, err
 	}
 	return p, s.volumesUnused(ctx, p)
+}
+
+// within refuses a plan that takes more along than it may: -R takes all that is below, too.
+func (p Plan) within() error {
+	if p.reach.Recursive {
+		return nil
+	}
+	below := slices.DeleteFunc(slices.Clone(p.Destroy), func(name string) bool {
+		return !strings.HasPrefix(name, p.Name+"/") && !strings.HasPrefix(name, p.Name+"@")
+	})
+	if len(below) == 0 {
+		return nil
+	}
+	return errcode.New(errcode.StorageRefused, p.Name, "below it: %s", some(below)).WithState("nothing was touched").
+		WithHint("--recursive destroys them too")
 }
 
 // roots are the datasets of a plan that are below no other one of it: what was named, and clones elsewhere.

@@ -181,7 +181,7 @@ func (s Store) planClones(ctx context.Context, spec string, clones []string) ([]
 		if gone[name] {
 			continue
 		}
-		p, err := s.PlanDestroy(ctx, name, Reach{Clones: true})
+		p, err := s.PlanDestroy(ctx, name, Reach{Recursive: true, Clones: true})
 		if err != nil {
 			return nil, err
 		}
