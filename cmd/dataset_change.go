@@ -150,6 +150,11 @@ func runDatasetSet(ctx context.Context, inv *invocation) error {
 	if names = append(names, inherit...); len(names) == 0 {
 		return usageErrorf("nothing to set: give PROPERTY=VALUE or --inherit PROPERTY")
 	}
+	held, err := inv.lockDatasets(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	store := inv.datasets()
 	changes, err := store.Before(ctx, name, names)
 	if err != nil {

@@ -28,7 +28,7 @@ func waitResilverFlag() flag {
 func poolAttachCommand() *command {
 	return &command{
 		Name: "attach", Summary: "add a disk to a mirror, or make a mirror of a disk",
-		Description: "NEW becomes a further copy of DEVICE. With the name of a raidz group as DEVICE the group becomes wider by one disk (OpenZFS 2.3).\n\n" + newDiskProse,
+		Description: "NEW becomes a further copy of DEVICE. With the name of a raidz group as DEVICE the group becomes wider by one disk (OpenZFS 2.3); --wait stays until that has ended then.\n\n" + newDiskProse,
 		Args:        []arg{poolArg(), poolDeviceArg(), newDiskArg(false)},
 		Flags:       []flag{waitResilverFlag()},
 		Examples:    []example{{"calypso pool attach tank wwn-0x5000c5a1 wwn-0x5000c5a2", "a copy of the first disk on the second"}},
@@ -74,10 +74,10 @@ func (inv *invocation) takeIn(ctx context.Context, change joining, did, would st
 	}
 	did, would = fmt.Sprintf(did, words, device), fmt.Sprintf(would, words, device)
 	if inv.flag("wait") && !inv.dryRun {
-		if err := vdev.Wait(ctx, zfsTools(), name, "resilver"); err != nil {
+		if err := vdev.Wait(ctx, zfsTools(), name, c.Work); err != nil {
 			return err
 		}
-		did += "; it has resilvered"
+		did += map[string]string{"resilver": "; it has resilvered", "raidz_expand": "; the group is wider"}[c.Work]
 	}
 	return inv.emitChange(c, device, did, would)
 }

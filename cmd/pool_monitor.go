@@ -22,7 +22,7 @@ import (
 func poolMonitorVerb() *command {
 	return &command{
 		Name: "monitor", Summary: "look at the pools, and report what has changed since the last look",
-		Description: `Judges all pools as 'calypso pool status' does and compares with the last look, which is kept in the state directory. What came, changed or went is reported once: in the answer, in the audit log, and to hooks. A figure that reached its threshold must fall 2 % below it before it counts as well again. Meant for a timer: packaging has calypso-pool-monitor.timer, every two minutes.
+		Description: `Judges all pools as 'calypso pool status' does and compares with the last look, which is kept in the state directory. What came, changed or went is reported once: in the answer, in the audit log, and to hooks. A figure that reached its threshold must fall more than 2 % below it before it counts as well again. Meant for a timer: packaging has calypso-pool-monitor.timer, every two minutes.
 
 Hooks are the executables in hooks.d beside the configuration file, /etc/calypso/hooks.d, named with letters, digits, '_' and '-', in the order of their names. Each gets one JSON object with all changes on standard input, a fixed environment, and 30 seconds. One that fails is reported, with status 3, and keeps no other from being run. One that others than its owner may write is not run.
 

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"calypso/sys/errcode"
@@ -166,6 +167,9 @@ func runPoolClear(ctx context.Context, inv *invocation) (err error) {
 	}
 	defer closeInto(&err, release)
 	device := inv.arg("DEVICE")
+	if strings.HasPrefix(device, "-") { // -F would take a suspended pool back to an older state
+		return errcode.New(errcode.DeviceNotFound, device, "no device has this name; nothing was touched")
+	}
 	if device != "" && zfsTools().NotSuspended(name) == nil {
 		if _, device, err = locate(ctx, name, device); err != nil {
 			return err

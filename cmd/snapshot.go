@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -155,12 +154,19 @@ func runSnapshotDestroy(ctx context.Context, inv *invocation) error {
 	}
 	defer held.Close()
 	var plans []dataset.SnapshotPlan
+	planned := map[string]bool{}
 	for _, spec := range specs {
 		plan, err := store.PlanSnapshots(ctx, spec, reach)
 		if err != nil {
 			return err
 		}
-		plans = append(plans, plan)
+		plan.Snapshots = slices.DeleteFunc(plan.Snapshots, func(name string) bool { return planned[name] }) // named twice
+		for _, name := range plan.Snapshots {
+			planned[name] = true
+		}
+		if len(plan.Snapshots) > 0 {
+			plans = append(plans, plan)
+		}
 	}
 	return inv.destroySnapshots(ctx, store, plans, alone)
 }
@@ -196,11 +202,7 @@ func (inv *invocation) destroySnapshots(ctx context.Context, store dataset.Store
 		return err
 	}
 	if !inv.dryRun {
-		var errs []error
-		for _, plan := range plans {
-			errs = append(errs, store.DestroySnapshots(ctx, plan))
-		}
-		if err := errors.Join(errs...); err != nil {
+		if err := store.DestroyEach(ctx, plans); err != nil {
 			return err
 		}
 	}

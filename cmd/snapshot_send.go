@@ -176,20 +176,52 @@ func (inv *invocation) copyStream(ctx context.Context, store dataset.Store, o da
 	if total != nil {
 		expected = *total
 	}
+	c := pump(ctx, stream, to, func(n int64) {
+		bar.update(progressStep{Done: n, Total: expected, Phase: "sending", Current: o.Snapshot, Fill: -1})
+	})
+	return c.sum, c.n, c.err
+}
+
+// pumped is what was copied: its SHA-256 when it is all, and its length.
+type pumped struct {
+	sum string
+	n   int64
+	err error
+}
+
+// pump copies a stream. A writer that hangs, such as a pipe that nobody reads, is left behind when ctx ends.
+func pump(ctx context.Context, from io.Reader, to io.Writer, tell func(int64)) pumped {
+	ended := make(chan pumped, 1)
+	go func() { ended <- copyAll(from, to, tell) }()
+	select {
+	case c := <-ended:
+		return c
+	case <-ctx.Done():
+	}
+	select {
+	case c := <-ended:
+		return c
+	case <-time.After(answerGrace):
+		return pumped{err: context.Cause(ctx)}
+	}
+}
+
+func copyAll(from io.Reader, to io.Writer, tell func(int64)) (c pumped) {
 	hash := sha256.New()
 	both := io.MultiWriter(to, hash)
 	for buf := make([]byte, 1<<20); ; {
-		got, err := stream.Read(buf)
-		if _, e := both.Write(buf[:got]); e != nil {
-			return "", n, e
+		got, err := from.Read(buf)
+		if _, c.err = both.Write(buf[:got]); c.err != nil {
+			return c
 		}
-		n += int64(got)
-		bar.update(progressStep{Done: n, Total: expected, Phase: "sending", Current: o.Snapshot, Fill: -1})
+		c.n += int64(got)
+		tell(c.n)
 		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(hash.Sum(nil)), n, nil
+			c.sum = hex.EncodeToString(hash.Sum(nil))
+			return c
 		}
-		if err != nil {
-			return "", n, err
+		if c.err = err; err != nil {
+			return c
 		}
 	}
 }

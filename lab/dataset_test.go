@@ -120,6 +120,20 @@ func datasetCreate(s storage) {
 	s.says(3, "it was made and is not mounted;Not a directory", "dataset", "create", "tank/nomount", "-o", "mountpoint=/srv/file/x")
 	s.says(0, "destroyed tank/nomount", "dataset", "destroy", "tank/nomount", "--confirm", "tank/nomount")
 	s.says(0, "destroyed tank/a/b/c", "dataset", "destroy", "tank/a/b/c", "--yes") // mounted and empty
+	hiddenFilesystem(s)
+}
+
+// hiddenFilesystem: the directory that is seen is that of the one on top.
+func hiddenFilesystem(s storage) {
+	s.does(0, "dataset", "create", "tank/under", "-o", "mountpoint=/srv/same")
+	fill(s.T, "/srv/same/data", 1<<20)
+	s.does(0, "dataset", "create", "tank/over", "-o", "mountpoint=/srv/same")
+	if _, err := os.Stat("/srv/same/data"); err == nil {
+		s.Error("tank/over does not hide tank/under")
+	}
+	s.says(13, "--confirm", "dataset", "destroy", "tank/under", "--yes")
+	s.says(0, "destroyed tank/over", "dataset", "destroy", "tank/over", "--yes")
+	s.says(13, "--confirm", "dataset", "destroy", "tank/under", "--yes")
 }
 
 func datasetSet(s storage) {
@@ -205,6 +219,9 @@ func datasetBusy(s storage) {
 		s.says(11, who+";nothing was touched", "dataset", "destroy", "tank/my vol", "--recursive", "--confirm", "tank/my vol")
 		s.says(11, who, "dataset", "rename", "tank/my vol", "tank/vol")
 		s.says(11, who, "snapshot", "rollback", "tank/my vol@a", "--confirm", "tank/my vol@a")
+		stream := filepath.Join(t.TempDir(), "vol.zfs")
+		s.does(0, "snapshot", "send", "tank/my vol@a", "--output", stream)
+		s.says(11, who+";nothing was touched", "snapshot", "receive", "tank/my vol", "--input", stream, "--force", "--confirm", "tank/my vol")
 	})
 	s.Run("swap", func(t *testing.T) {
 		s := storage{t, s.state}
@@ -353,7 +370,7 @@ func snapshotPrune(s storage) {
 	}
 	s.says(0, "destroyed 0 snapshots, kept 3", "snapshot", "prune", "tank/prune", "--keep", "last=1", "--yes")
 	s.does(0, "snapshot", "release", "tank/prune@calypso-1")
-	s.does(0, "dataset", "destroy", "tank/prune", "--clones", "--confirm", "tank/prune")
+	s.does(0, "dataset", "destroy", "tank/prune", "--recursive", "--clones", "--confirm", "tank/prune")
 }
 
 func datasetNames(s storage) {

@@ -114,7 +114,16 @@ func sendPackage(s storage) {
 	if m := property(s.T, "mountpoint", "tank/p/c"); m != "/tank/p/c" {
 		s.Errorf("mount point of tank/p/c = %s; want none of the sender's", m)
 	}
+	s.says(13, "exists", "snapshot", "receive", "tank/p", "--from-tape", "vtl01:0", "--name", "package")
 	run(s.T, "zfs", "destroy", "-r", "tank/p")
+	// One that goes on from what is there is a package, too.
+	for _, name := range []string{"y2", "z"} {
+		fill(s.T, "/tank/a/more", 1*mib)
+		run(s.T, "zfs", "snapshot", "tank/a@"+name)
+	}
+	s.pipe(0, "set -o pipefail; calypso snapshot send tank/a@z --from @y --intermediates | calypso snapshot receive tank/b")
+	s.same("tank/a@y2", "tank/b@y2")
+	s.same("tank/a@z", "tank/b@z")
 	// Broken off within: what is whole is there, and the message names the dataset that kept a part.
 	out := s.pipe(17, fmt.Sprintf("calypso lto read -f vtl01:0 --name package --stdout | head -c %d | calypso snapshot receive tank/p", 20*mib))
 	s.wants(out, "kept in tank/p/", "--abort tank/p/")

@@ -216,33 +216,33 @@ func TestVdevReplace(t *testing.T) {
 	hasWords(t, "trim", out, "trimming")
 }
 
-// Who is in the way is named; what was destroyed comes back.
+// Who is in the way is named, of a pool with a blank in its name too; what was destroyed comes back.
 func TestVdevExportDestroy(t *testing.T) {
 	loadZFS(t)
 	state := t.TempDir()
 	d, _ := loops(t, 2, 300)
-	calypso(t, state, 0, "pool", "create", "tank", "mirror", d[0], d[1])
-	run(t, "zfs", "create", "tank/a")
-	run(t, "zfs", "create", "tank/a/b")
-	run(t, "zfs", "snapshot", "-r", "tank@one")
-	run(t, "zfs", "create", "-s", "-V", "100M", "tank/vol")
-	eventually(t, "the volume's link", func() bool { _, err := os.Stat("/dev/zvol/tank/vol"); return err == nil })
+	calypso(t, state, 0, "pool", "create", "ta nk", "mirror", d[0], d[1])
+	run(t, "zfs", "create", "ta nk/a")
+	run(t, "zfs", "create", "ta nk/a/b")
+	run(t, "zfs", "snapshot", "-r", "ta nk@one")
+	run(t, "zfs", "create", "-s", "-V", "100M", "ta nk/vol")
+	eventually(t, "the volume's link", func() bool { _, err := os.Stat("/dev/zvol/ta+nk/vol"); return err == nil })
 
 	refused := func(verb string, says ...string) {
 		t.Helper()
-		args := []string{"pool", verb, "tank"}
+		args := []string{"pool", verb, "ta nk"}
 		if verb == "destroy" {
-			args = append(args, "--confirm", "tank")
+			args = append(args, "--confirm", "ta nk")
 		}
 		_, errs := calypso(t, state, 11, args...)
 		hasWords(t, verb+" of a busy pool", errs, says...)
-		hasWords(t, "mounts", run(t, "zfs", "mount"), "tank/a/b")
+		hasWords(t, "mounts", run(t, "zfs", "mount"), "ta nk/a/b")
 	}
-	end := bystander(t, "/tank/a/b", "sleep", "1234")
+	end := bystander(t, "/ta nk/a/b", "sleep", "1234")
 	refused("export", "sleep 1234", "pid")
 	refused("destroy", "sleep 1234")
 	end()
-	vol, err := os.Open("/dev/zvol/tank/vol")
+	vol, err := os.Open("/dev/zvol/ta+nk/vol")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,26 +252,26 @@ func TestVdevExportDestroy(t *testing.T) {
 	eventually(t, "the namespace", func() bool { return exec.Command("pgrep", "-f", "^sleep 4321").Run() == nil })
 	refused("export", "namespace", "sleep 4321")
 	end()
-	run(t, "mkswap", "-f", "/dev/zvol/tank/vol")
-	run(t, "swapon", "/dev/zvol/tank/vol")
+	run(t, "mkswap", "-f", "/dev/zvol/ta+nk/vol")
+	run(t, "swapon", "/dev/zvol/ta+nk/vol")
 	refused("export", "swap")
-	run(t, "swapoff", "/dev/zvol/tank/vol")
+	run(t, "swapoff", "/dev/zvol/ta+nk/vol")
 
-	_, errs := calypso(t, state, 13, "pool", "destroy", "tank")
-	hasWords(t, "destroy unconfirmed", errs, "2 file systems", "1 volume", "3 snapshots", "--confirm=tank")
-	out, _ := calypso(t, state, 0, "pool", "export", "tank", "--dry-run")
+	_, errs := calypso(t, state, 13, "pool", "destroy", "ta nk")
+	hasWords(t, "destroy unconfirmed", errs, "2 file systems", "1 volume", "3 snapshots", "--confirm=ta nk")
+	out, _ := calypso(t, state, 0, "pool", "export", "ta nk", "--dry-run")
 	hasWords(t, "export, dry", out, "would")
-	calypso(t, state, 0, "pool", "export", "tank")
+	calypso(t, state, 0, "pool", "export", "ta nk")
 	out, _ = calypso(t, state, 0, "pool", "import", "--dir", "/dev")
-	hasWords(t, "import", out, "tank", "ONLINE")
-	out, _ = calypso(t, state, 0, "pool", "import", "tank", "--dir", "/dev")
-	hasWords(t, "import", out, "imported pool tank")
-	out, _ = calypso(t, state, 0, "pool", "destroy", "tank", "--confirm", "tank")
-	hasWords(t, "destroy", out, "destroyed pool tank")
-	_, errs = calypso(t, state, 10, "pool", "import", "tank", "--dir", "/dev")
+	hasWords(t, "import", out, "ta nk", "ONLINE")
+	out, _ = calypso(t, state, 0, "pool", "import", "ta nk", "--dir", "/dev")
+	hasWords(t, "import", out, "imported pool ta nk")
+	out, _ = calypso(t, state, 0, "pool", "destroy", "ta nk", "--confirm", "ta nk")
+	hasWords(t, "destroy", out, "destroyed pool ta nk")
+	_, errs = calypso(t, state, 10, "pool", "import", "ta nk", "--dir", "/dev")
 	hasWords(t, "import of a destroyed pool", errs, "--destroyed")
-	calypso(t, state, 0, "pool", "import", "tank", "--dir", "/dev", "--destroyed")
-	hasWords(t, "zfs list", run(t, "zfs", "list", "-t", "all", "-H", "-o", "name"), "tank/a/b@one", "tank/vol")
+	calypso(t, state, 0, "pool", "import", "ta nk", "--dir", "/dev", "--destroyed")
+	hasWords(t, "zfs list", run(t, "zfs", "list", "-t", "all", "-H", "-o", "name"), "ta nk/a/b@one", "ta nk/vol")
 	_, errs = calypso(t, state, 10, "pool", "destroy", "nosuch", "--confirm", "nosuch")
 	hasWords(t, "destroy of nothing", errs, "no such pool")
 }

@@ -201,15 +201,19 @@ func (b lvmBackend) systemctl(ctx context.Context, r Repo, calls ...[]string) er
 // mounted is what is mounted on a directory.
 type mounted struct {
 	Source string
+	UUID   string // "" when udev does not tell
 	Size   int64
 	Avail  int64
 	Used   int64
 }
 
+// is says whether the file system is that of the repository.
+func (m *mounted) is(r Repo) bool { return m.UUID == "" || m.UUID == r.UUID }
+
 // findMount tells what is mounted on the mount point; nil is nothing.
 func (s Store) findMount(ctx context.Context, r Repo) (*mounted, error) {
 	out, err := s.tool(ctx, r, run.Cmd{Name: "findmnt", Package: "util-linux",
-		Args: []string{"--json", "--bytes", "--output", "SOURCE,SIZE,AVAIL,USED", "--mountpoint", r.MountPoint}})
+		Args: []string{"--json", "--bytes", "--output", "SOURCE,UUID,SIZE,AVAIL,USED", "--mountpoint", r.MountPoint}})
 	var exit *run.ExitError
 	if errors.As(err, &exit) && exit.Result.ExitCode == 1 { // findmnt(8): nothing was found
 		return nil, nil
@@ -231,6 +235,10 @@ func (b lvmBackend) lookMounted(ctx context.Context, r Repo, seen *Seen) error {
 		return err
 	}
 	seen.Path = r.MountPoint
+	if m != nil && !m.is(r) {
+		seen.State, seen.Reason = Unmounted, m.Source+" is mounted on "+r.MountPoint+" in its place"
+		return nil
+	}
 	if m == nil {
 		unit, err := b.unit(ctx, r)
 		seen.State, seen.Reason = Unmounted, "'systemctl start "+unit+"' mounts it"
@@ -242,10 +250,10 @@ func (b lvmBackend) lookMounted(ctx context.Context, r Repo, seen *Seen) error {
 }
 
 // mustBeMounted refuses to grow a file system that is not mounted: resize2fs would want a check of it all first,
-// and xfs_growfs cannot.
+// and xfs_growfs cannot. What is mounted in its place would be made larger by that.
 func (b lvmBackend) mustBeMounted(ctx context.Context, r Repo) error {
 	m, err := b.findMount(ctx, r)
-	if err == nil && m == nil {
+	if err == nil && (m == nil || !m.is(r)) {
 		err = errcode.New(errcode.StorageRefused, r.Name, "it is not mounted on %s, and grows only while it is", r.MountPoint).WithState("nothing was touched")
 	}
 	return err

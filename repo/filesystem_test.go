@@ -220,6 +220,12 @@ func TestGrowFilesystem(t *testing.T) {
 	if _, _, err := s.Grow(ctx, "fs01", 128*mib, false); errcode.Of(err) != errcode.StorageRefused {
 		t.Errorf("not mounted: %v; want storage_refused", err)
 	}
+	// xfs_growfs takes the mount point: it would make larger what is there.
+	s, _ = h.answers("report findmnt-other report findmnt-other")
+	before, _, err := s.Grow(ctx, "fs01", 128*mib, false)
+	if errcode.Of(err) != errcode.StorageRefused || before.State != Unmounted || !strings.Contains(before.Reason, "vg0-other is mounted on") {
+		t.Errorf("another file system is mounted there: %+v, %v; want storage_refused", before, err)
+	}
 	s, _ = h.answers("report findmnt report findmnt report lvextend resize-fails")
 	if _, _, err := s.Grow(ctx, "fs01", 128*mib, false); errcode.Of(err) != errcode.Partial || !strings.Contains(err.Error(), "is larger, the file system on it is as it was") {
 		t.Errorf("resize2fs fails: %v; want partial, and what is so now", err)
@@ -229,6 +235,31 @@ func TestGrowFilesystem(t *testing.T) {
 	before, after, err := s.Grow(ctx, "fs01", 128*mib, false)
 	if err != nil || after.SizeBytes != 128*mib || *after.Available <= *before.Available {
 		t.Errorf("Grow = %+v, %+v, %v; want it larger", before, after, err)
+	}
+}
+
+// Somebody has the volume open by the time it is to go: what was done before is said, and the same again goes on.
+func TestDeleteFilesystemStops(t *testing.T) {
+	h := newHost(t)
+	h.made()
+	s, _ := h.answers("report findmnt")
+	planned, err := s.Get(ctx, "fs01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, replay := h.answers("report findmnt escape stop disable daemon-reload lvremove")
+	last := &replay.Exchanges[len(replay.Exchanges)-1]
+	last.Stderr, last.ExitCode = "  Logical volume vg0/fs01 in use.\n", 5
+	err = s.Delete(ctx, planned)
+	if errcode.Of(err) != errcode.VolumeBusy || !strings.Contains(err.Error(), "in use; it is unmounted and its mount unit is gone") {
+		t.Errorf("Delete = %v; want volume_busy, and what is so now", err)
+	}
+	s, _ = h.answers("report findmnt-none escape report findmnt-none escape escape lvremove")
+	if planned, err = s.Get(ctx, "fs01"); err == nil {
+		err = s.Delete(ctx, planned)
+	}
+	if err != nil {
+		t.Errorf("Delete again: %v", err)
 	}
 }
 

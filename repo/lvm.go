@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -207,5 +208,10 @@ func (b lvmBackend) remove(ctx context.Context, r Repo, there bool) error {
 	if !there {
 		return nil
 	}
-	return b.Volumes.Remove(ctx, lvm.Volume{Group: r.place().pool(), Name: r.Name})
+	err := b.Volumes.Remove(ctx, lvm.Volume{Group: r.place().pool(), Name: r.Name})
+	var e *errcode.Error
+	if r.Kind == Filesystem && errors.As(err, &e) && e.State == "" {
+		e.WithState("it is unmounted and its mount unit is gone; the same command goes on")
+	}
+	return err
 }

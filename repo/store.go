@@ -200,8 +200,12 @@ func (s Store) Grow(ctx context.Context, name string, size int64, dryRun bool) (
 	if !r.Complete {
 		return before, before, errcode.New(errcode.StorageRefused, name, "%s", before.Reason)
 	}
-	if size < r.SizeBytes {
-		return before, before, errcode.New(errcode.StorageRefused, name, "it has %d bytes already, and making it smaller would cut its data off", r.SizeBytes)
+	has := r.SizeBytes
+	if r.place().Backend == ZFS { // somebody may have made it larger with zfs(8). lvextend(8), which rounds up, never shrinks
+		has = max(has, before.Seen.Size)
+	}
+	if size < has {
+		return before, before, errcode.New(errcode.StorageRefused, name, "it has %d bytes already, and making it smaller would cut its data off", has)
 	}
 	if err = s.backend(r).canGrow(ctx, r, size); err != nil || dryRun {
 		return before, before, err

@@ -46,9 +46,10 @@ func (t Tools) Zfs(ctx context.Context, object string, args ...string) (run.Resu
 }
 
 // Cmd runs zpool or zfs with an input, an output or a deadline of its own. A failure that the tool does not
-// explain, on a pool that is suspended, is explained by that.
+// explain, on a pool that is suspended, is explained by that. No part of an answer is left out: the plan of a
+// destruction can be megabytes.
 func (t Tools) Cmd(ctx context.Context, object string, c run.Cmd) (run.Result, error) {
-	c.Package = toolsPackage
+	c.Package, c.Whole = toolsPackage, true
 	result, err := t.Runner.Run(ctx, c)
 	if err == nil {
 		return result, nil

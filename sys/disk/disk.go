@@ -41,6 +41,7 @@ type Disk struct {
 	Kind          string   // "disk", "loop", "multipath", "partition"
 	SizeBytes     int64
 	Model, Serial string // "" when the device tells none
+	WWID          string // of an NVMe namespace, which shares its serial number with others of its controller; else ""
 	Rotational    bool
 	Removable     bool
 	ReadOnly      bool

@@ -96,7 +96,8 @@ func (h Host) PoolHolders(ctx context.Context, pool string) ([]Holder, error) {
 			u.askMount(m)
 		}
 	}
-	err = filepath.WalkDir(filepath.Join(h.Dev, "zvol", pool), func(path string, e fs.DirEntry, err error) error {
+	// udev writes a blank as '+' (zvol_id).
+	err = filepath.WalkDir(filepath.Join(h.Dev, "zvol", strings.ReplaceAll(pool, " ", "+")), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
 			if name, err := h.blockName(path); err == nil {
 				u.stack(name)

@@ -233,3 +233,18 @@ func FuzzParseMounts(f *testing.F) {
 		}
 	})
 }
+
+// udev writes the blank in the name of a pool as '+'. Who has one of its volumes open stands in the way of an export,
+// which would wait for him for ever.
+func TestPoolHoldersWithBlank(t *testing.T) {
+	h := tree(t, machine(map[string]string{
+		"sys/class/block/zd0/dev": "230:0\n",
+		"dev/zd0":                 "", "dev/zvol/ta+nk/my+vol": "->../../zd0",
+		"proc/77/fd/3":    "->../../../dev/zd0",
+		"proc/77/cmdline": "sleep\x0060\x00",
+	}))
+	got, err := h.PoolHolders(ctx, "ta nk")
+	if want := []Holder{{Kind: KindProcess, PID: 77, Command: "sleep 60"}}; err != nil || !cmp.Equal(want, got) {
+		t.Errorf("PoolHolders = %v, %v; want %v", got, err, want)
+	}
+}

@@ -48,6 +48,7 @@ func (h Host) identify(d *Disk) {
 	known := h.udev(d.Name)
 	d.Model = cmp.Or(known["ID_MODEL"], text(h.class(d.Name, "device/model")))
 	d.Serial = cmp.Or(known["ID_SERIAL_SHORT"], known["ID_SCSI_SERIAL"], text(h.class(d.Name, "serial")), text(h.class(d.Name, "device/serial")))
+	d.WWID = text(h.class(d.Name, "wwid"))
 	switch {
 	case d.Kind == "loop" && d.Model == "":
 		d.Model = text(h.class(d.Name, "loop/backing_file"))

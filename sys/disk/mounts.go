@@ -2,10 +2,15 @@ package disk
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // mount is one line of /proc/PID/mountinfo (proc_pid_mountinfo(5)).
@@ -25,6 +30,18 @@ func (m mount) pool() string {
 	}
 	name, _, _ := strings.Cut(m.source, "/")
 	return name
+}
+
+// Shows says whether what is seen at a mount point is the file system of this source: another one may be mounted
+// over it, or over a directory above it.
+func (h Host) Shows(point, source string) bool {
+	mounts, err := readMounts(filepath.Join(h.Proc, "self/mountinfo"))
+	var st unix.Stat_t
+	if err != nil || unix.Stat(point, &st) != nil {
+		return false
+	}
+	device := fmt.Sprintf("%d:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)))
+	return slices.ContainsFunc(mounts, func(m mount) bool { return m.point == point && m.source == source && m.device == device })
 }
 
 // parentOf finds the mount that m stands on; the zero mount for a root.

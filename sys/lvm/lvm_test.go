@@ -2,6 +2,8 @@ package lvm
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -187,4 +189,38 @@ func FuzzParseReport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The report of a host with thousands of volumes is larger than what is kept of a tool's chatter.
+func TestLargeReport(t *testing.T) {
+	const most = 5000
+	row := `{"lv_name":"v%d","vg_name":"vg0","lv_uuid":"` + strings.Repeat("u", 100) + `","lv_size":"1"}`
+	var rows []string
+	for i := range most {
+		rows = append(rows, fmt.Sprintf(row, i))
+	}
+	dir := t.TempDir()
+	for file, text := range map[string]string{"report": `{"report":[{"lv":[` + strings.Join(rows, ",\n") + `]}]}`, "lvm": "#!/bin/sh\nexec cat " + dir + "/report\n"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Tools{run.Host{Path: []string{dir}}}.Report(ctx)
+	if err != nil || len(r.Volumes) != most {
+		t.Errorf("Report = %d volumes, %.200v; want %d", len(r.Volumes), err, most)
+	}
+}
+
+// A volume that a process or a target has open: lib/activate/activate.c, lv_check_not_in_use.
+func TestVolumeIsOpen(t *testing.T) {
+	for said, want := range map[string]errcode.Code{
+		"  Logical volume vg0/bk01 in use.\n":                       errcode.VolumeBusy,
+		"  WARNING: Device in use.\n  Something else went wrong.\n": errcode.Failed,
+		"  Logical volume vg0/bk01 is used by another device.\n":    errcode.VolumeBusy,
+	} {
+		r := &run.Replay{Exchanges: []run.Exchange{{Argv: []string{"lvremove", "--yes", "vg0/bk01"}, Stderr: said, ExitCode: 5}}}
+		if err := (Tools{r}).Remove(ctx, Volume{Group: "vg0", Name: "bk01"}); errcode.Of(err) != want {
+			t.Errorf("%q gives %v (%s); want %s", said, err, errcode.Of(err), want)
+		}
+	}
 }

@@ -17,7 +17,7 @@ func LockGroup(name string) string { return "vg-" + name }
 
 // run runs a command of LVM; an error has a code of ours and names object.
 func (t Tools) run(ctx context.Context, object, command string, args ...string) ([]byte, error) {
-	r, err := t.Runner.Run(ctx, run.Cmd{Name: command, Args: args, Package: "lvm2",
+	r, err := t.Runner.Run(ctx, run.Cmd{Name: command, Args: args, Package: "lvm2", Whole: true,
 		// Descriptors that this process inherited are none of LVM's business.
 		Env: []string{"LVM_SUPPRESS_FD_WARNINGS=1"}})
 	if err != nil {
@@ -36,7 +36,7 @@ var rules = []struct {
 	{"Insufficient free space", errcode.DiskFull},
 	{"already exists", errcode.VolumeExists},
 	{"contains a filesystem in use", errcode.VolumeBusy},
-	{" in use.", errcode.VolumeBusy},
+	{" in use", errcode.VolumeBusy}, // the full stop is gone by now
 	{"is used by another device", errcode.VolumeBusy},
 	{"not found", errcode.VolumeNotFound},
 	{"Failed to find", errcode.VolumeNotFound},

@@ -10,15 +10,19 @@ import (
 // output keeps the head and the tail of what is written to it, in bounded memory: a tool that
 // complains without end is understood from its first and its last words.
 type output struct {
-	head []byte
-	ring []byte // the last keep bytes after the head; at is the oldest once it is full
-	at   int
-	lost int64
+	whole bool // keep all
+	head  []byte
+	ring  []byte // the last keep bytes after the head; at is the oldest once it is full
+	at    int
+	lost  int64
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	n := len(p)
-	room := min(keep-len(o.head), len(p))
+	room := len(p)
+	if !o.whole {
+		room = min(keep-len(o.head), room)
+	}
 	o.head = append(o.head, p[:room]...)
 	o.tail(p[room:])
 	return n, nil

@@ -46,13 +46,14 @@ type Cmd struct {
 	Env     []string      // KEY=VALUE, added to PATH, HOME, LC_ALL=C
 	Stdin   io.Reader     // nil: /dev/null
 	Stdout  io.Writer     // where the output goes as it comes, whole and without a bound; nil: to Result
+	Whole   bool          // Result has all of the output, however much: for an answer that a program reads
 	Timeout time.Duration // 0: one minute
 }
 
 func (c Cmd) String() string { return proc.CommandLine(append([]string{c.Name}, c.Args...)) }
 
 // Result is what a tool said. Of an output over 512 KiB the first and the last 256 KiB are kept, with a
-// line between that says how much is missing.
+// line between that says how much is missing, unless it was asked for as a whole.
 type Result struct {
 	Stdout, Stderr []byte
 	ExitCode       int // 128 + N for a death by signal N
@@ -94,7 +95,7 @@ func (h Host) Run(ctx context.Context, c Cmd) (Result, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, orDefault(c.Timeout, defaultTimeout))
 	defer cancel()
-	var stdout, stderr output
+	stdout, stderr := output{whole: c.Whole}, output{}
 	cmd := exec.CommandContext(limited, file, c.Args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	input, err := openInput(cmd, c.Stdin)

@@ -162,6 +162,13 @@ func TestRunBoundsOutput(t *testing.T) {
 	}
 }
 
+func TestRunKeepsTheWhole(t *testing.T) {
+	r, err := host(t).Run(ctx, Cmd{Name: "shout", Whole: true})
+	if got := string(r.Stdout); err != nil || strings.Count(got, "\n") != 200000 || !strings.Contains(got, "\nline 100000\n") {
+		t.Errorf("%d lines, %v; want all 200000", strings.Count(got, "\n"), err)
+	}
+}
+
 // What is written in any pieces comes out as a whole when it fits, as head and tail when not.
 func TestOutput(t *testing.T) {
 	data := make([]byte, 5*keep)

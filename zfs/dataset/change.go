@@ -233,8 +233,8 @@ func (s Store) Rename(ctx context.Context, from, to string, parents, dryRun bool
 	return s.explain(ctx, from, err)
 }
 
-// mayRename finds what zfs would refuse only when it is done, and a volume in use, which it would not refuse:
-// what uses it goes on, and finds no device node of the old name when it is started again.
+// mayRename finds what zfs would refuse only when it is done, and a volume in use, be it below, which it would not
+// refuse: what uses it goes on, and finds no device node of the old name when it is started again.
 func (s Store) mayRename(ctx context.Context, d Dataset, to string) error {
 	switch {
 	case zfs.CheckDataset(to) != nil:
@@ -245,10 +245,8 @@ func (s Store) mayRename(ctx context.Context, d Dataset, to string) error {
 		return errcode.New(errcode.StorageRefused, d.Name, "a pool gets another name by export and import; nothing was touched")
 	case strings.HasPrefix(to, d.Name+"/"):
 		return errcode.New(errcode.StorageRefused, d.Name, "%s is below it; nothing was touched", to)
-	case d.Type == Volume:
-		return s.unused(ctx, d)
 	}
-	return nil
+	return s.unusedBelow(ctx, d.Name, func(string) bool { return true })
 }
 
 // Mount mounts a file system; done says whether it was not mounted before.

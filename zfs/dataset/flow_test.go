@@ -137,8 +137,30 @@ func TestPlanDestroyFindsHolds(t *testing.T) {
 		ask(getData, dataRow),
 		ask("list -Hp -t snapshot -r -o SNAPSHOT tank/cl", ""), ask("list -Hp -t snapshot -r -o SNAPSHOT tank/clone_of_clone", ""),
 		ask("list -Hp -t snapshot -r -o SNAPSHOT tank/data", recorded(t, "snap-list-one").Stdout), recorded(t, "holds"))
-	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Clones: true})
+	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Recursive: true, Clones: true})
 	wantError(t, err, errcode.DatasetBusy, "tank/data@s3 by the tag calypso", "by the tag my tag", "release")
+}
+
+// --clones alone does not take along what is below, as zfs destroy -R does.
+func TestClonesIsNotRecursive(t *testing.T) {
+	s := store(t, nil, ask(getData, dataRow), recorded(t, "nvp-R"))
+	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Clones: true})
+	wantError(t, err, errcode.StorageRefused, "below it: tank/data@s", "nothing was touched", "--recursive")
+}
+
+// Of a tree, zfs destroys what comes before a volume that is open.
+func TestPlanDestroyFindsVolumeInUse(t *testing.T) {
+	row := func(name string) string { return strings.Replace(volRow, "tank/vol", name, 1) }
+	s := store(t, nil, ask(getData, dataRow), ask("destroy -nvp -r tank/data", "destroy\ttank/data/a\ndestroy\ttank/data/b\ndestroy\ttank/data\n"), ask(getData, dataRow),
+		ask("list -Hp -t volume -r -o DATASET tank/data", row("tank/data/a")+row("tank/data/b")))
+	s.Users = func(_ context.Context, path string) ([]Holder, error) {
+		if path == s.Device("tank/data/b") {
+			return []Holder{{Text: "exported by LIO iblock_0/b"}}, nil
+		}
+		return nil, nil
+	}
+	_, err := s.PlanDestroy(ctx, "tank/data", Reach{Recursive: true})
+	wantError(t, err, errcode.DatasetBusy, "tank/data/b: in use: exported by LIO iblock_0/b", "nothing was touched")
 }
 
 // What came while a person thought about the plan stays.
@@ -181,7 +203,10 @@ func TestBusyNamesTheHolder(t *testing.T) {
 // A volume is never taken from under who uses it, though zfs would roll it back and rename it.
 func TestVolumeInUse(t *testing.T) {
 	get := ask("list -Hp -t filesystem,volume -o DATASET tank/vol", volRow)
-	s := store(t, nil, get, get, ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/vol", "tank/vol@a\t5\t0\t-\n"), get)
+	above := strings.Replace(dataRow, "tank/data", "tank/vols", 1)
+	s := store(t, nil, get, ask("list -Hp -t volume -r -o DATASET tank/vol", volRow),
+		ask("list -Hp -t filesystem,volume -o DATASET tank/vols", above), ask("list -Hp -t volume -r -o DATASET tank/vols", volRow),
+		get, ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/vol", "tank/vol@a\t5\t0\t-\n"), get)
 	s.Users = func(_ context.Context, path string) ([]Holder, error) {
 		if path != s.Device("tank/vol") {
 			t.Errorf("asked who uses %s", path)
@@ -189,6 +214,7 @@ func TestVolumeInUse(t *testing.T) {
 		return []Holder{{Text: "exported by LIO iblock_0/vol"}}, nil
 	}
 	wantError(t, s.Rename(ctx, "tank/vol", "tank/v2", false, false), errcode.DatasetBusy, "LIO iblock_0/vol")
+	wantError(t, s.Rename(ctx, "tank/vols", "tank/v2", false, false), errcode.DatasetBusy, "LIO iblock_0/vol") // one below it
 	_, err := s.PlanDestroy(ctx, "tank/vol", Reach{})
 	wantError(t, err, errcode.DatasetBusy, "LIO iblock_0/vol")
 	_, err = s.PlanRollback(ctx, "tank/vol@a")
@@ -247,6 +273,47 @@ func TestRollbackPastHeld(t *testing.T) {
 	s := store(t, nil, marks, recorded(t, "holds"))
 	_, err := s.PlanRollback(ctx, "tank/data@s1")
 	wantError(t, err, errcode.DatasetBusy, "tank/data@s3 by the tag my tag")
+}
+
+// A rollback whose clones went before it failed says so.
+func TestRollbackFailsHalfway(t *testing.T) {
+	marks := ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/data", "tank/data@a\t10\t0\t-\ntank/data@b\t12\t0\ttank/cl\n")
+	r := Rollback{Snapshot: "tank/data@a", Newer: []string{"tank/data@b"}, Clones: []Plan{{Name: "tank/cl", Destroy: []string{"tank/cl"}, reach: Reach{Recursive: true, Clones: true}}}}
+	s := store(t, nil, marks, ask("list -H -o name -t all tank/cl", "tank/cl\n"), ask("destroy -nvp -R tank/cl", "destroy\ttank/cl\n"), ask("destroy -R tank/cl", ""),
+		fails(ask("list -H -o name -t all tank/cl", ""), "cannot open 'tank/cl': dataset does not exist\n"),
+		fails(ask("rollback -r tank/data@a", ""), "cannot rollback 'tank/data': I/O error\n"),
+		fails(ask("list -H -o name -t all tank/cl tank/data@b", "tank/data@b\n"), "cannot open 'tank/cl': dataset does not exist\n"))
+	wantError(t, s.Roll(ctx, r), errcode.Partial, "I/O error", "1 of 2 were destroyed", "still there: tank/data@b")
+}
+
+// The dataset was renamed to below a clone of its own snapshot: with the clone it would go itself.
+func TestCloneHasTheDatasetBelowIt(t *testing.T) {
+	get := func(name string) run.Exchange {
+		return ask("list -Hp -t filesystem,volume -o DATASET "+name, strings.Replace(dataRow, "tank/data", name, 1))
+	}
+	marks := ask("list -Hp -t snapshot,bookmark -d 1 -o name,createtxg,userrefs,clones tank/cl/data", "tank/cl/data@a\t10\t0\t-\ntank/cl/data@b\t12\t0\ttank/cl\n")
+	goes := "destroy\ttank/cl/data@a\ndestroy\ttank/cl/data@b\ndestroy\ttank/cl/data\ndestroy\ttank/cl\n"
+	planned := []run.Exchange{get("tank/cl"), ask("destroy -nvp -R tank/cl", goes), get("tank/cl"), ask("list -Hp -t snapshot -r -o SNAPSHOT tank/cl", ""), ask("list -Hp -t volume -r -o DATASET tank/cl", "")}
+	s := store(t, nil, append([]run.Exchange{marks, get("tank/cl/data"), ask("get -Hp -o name,property,source,value written@a tank/cl/data", "tank/cl/data\twritten@a\t-\t0\n")}, planned...)...)
+	_, err := s.PlanRollback(ctx, "tank/cl/data@a")
+	wantError(t, err, errcode.StorageRefused, "tank/cl/data would go too", "below the clone tank/cl", "nothing was touched")
+
+	s = store(t, nil, append([]run.Exchange{ask("destroy -nvp tank/cl/data@b", "destroy\ttank/cl/data@b\nreclaim\t0\n"),
+		ask("list -Hp -t snapshot -d 1 -o SNAPSHOT tank/cl/data", "tank/cl/data@b\t1\t12\t1795276500\t0\t0\t0\ttank/cl\n")}, planned...)...)
+	_, err = s.PlanSnapshots(ctx, "tank/cl/data@b", Reach{Clones: true})
+	wantError(t, err, errcode.StorageRefused, "tank/cl/data would go too", "nothing was touched")
+}
+
+// One of several fails: the others went, and the error says which.
+func TestDestroyEach(t *testing.T) {
+	gone := func(name string) run.Exchange {
+		return fails(ask("list -H -o name -t all "+name, ""), "cannot open '"+name+"': dataset does not exist\n")
+	}
+	plans := []SnapshotPlan{{Spec: "tank/a", Snapshots: []string{"tank/a@x"}}, {Spec: "tank/b", Snapshots: []string{"tank/b@x"}}}
+	busy := fails(ask("destroy tank/b@x", ""), "cannot destroy snapshot tank/b@x: dataset is busy\n")
+	s := store(t, nil, ask("destroy tank/a@x", ""), gone("tank/a@x"), busy,
+		ask("list -Hp -t filesystem,volume -o DATASET tank/b", strings.Replace(dataRow, "tank/data", "tank/b", 1)), ask("list -H -o name -t all tank/b@x", "tank/b@x\n"))
+	wantError(t, s.DestroyEach(ctx, plans), errcode.Partial, "tank/b@x: dataset is busy", "destroyed: tank/a@x")
 }
 
 func TestShrinks(t *testing.T) {

@@ -82,6 +82,22 @@ func (s Store) unused(ctx context.Context, d Dataset) error {
 	return err
 }
 
+// unusedBelow refuses when somebody uses one of the volumes that are root or below it, of those that count.
+func (s Store) unusedBelow(ctx context.Context, root string, counts func(name string) bool) error {
+	var volumes []Dataset
+	err := s.List(ctx, root, true, []string{Volume}, func(d Dataset) {
+		if counts(d.Name) {
+			volumes = append(volumes, d)
+		}
+	})
+	for _, d := range volumes {
+		if err == nil {
+			err = s.unused(ctx, d)
+		}
+	}
+	return err
+}
+
 // named is what zfs complains of: "cannot unmount '/tank/a': pool or dataset is busy".
 var named = regexp.MustCompile(`^cannot [a-z ]+ '([^']+)': `)
 

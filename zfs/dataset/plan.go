@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"calypso/sys/disk"
 	"calypso/sys/errcode"
 	"calypso/zfs"
 )
@@ -107,7 +108,7 @@ func some(list []string) string {
 }
 
 // PlanDestroy tells what destroying a file system or volume would do. It is refused for a pool, and when a
-// snapshot that would go is held: zfs would stop there, half-way.
+// snapshot that would go is held or a volume that would go is in use: zfs would stop there, half-way.
 func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan, error) {
 	if err := zfs.CheckDataset(name); err != nil {
 		return Plan{}, err
@@ -125,14 +126,35 @@ func (s Store) PlanDestroy(ctx context.Context, name string, reach Reach) (Plan,
 		}
 	}
 	p, err := s.dryDestroy(ctx, name, reach)
+	if err == nil {
+		err = p.within()
+	}
 	if err != nil {
 		return p, err
 	}
 	if p.Reclaim, err = s.usedBy(ctx, p.roots()); err != nil {
 		return p, err
 	}
-	p.Empty = len(p.Destroy) == 1 && isEmpty(d)
-	return p, s.notHeld(ctx, p)
+	p.Empty = len(p.Destroy) == 1 && s.isEmpty(d)
+	if err := s.notHeld(ctx, p); err != nil {
+		return p, err
+	}
+	return p, s.volumesUnused(ctx, p)
+}
+
+// within refuses a plan that takes more along than it may: -R takes all that is below, too.
+func (p Plan) within() error {
+	if p.reach.Recursive {
+		return nil
+	}
+	below := slices.DeleteFunc(slices.Clone(p.Destroy), func(name string) bool {
+		return !strings.HasPrefix(name, p.Name+"/") && !strings.HasPrefix(name, p.Name+"@")
+	})
+	if len(below) == 0 {
+		return nil
+	}
+	return errcode.New(errcode.StorageRefused, p.Name, "below it: %s", some(below)).WithState("nothing was touched").
+		WithHint("--recursive destroys them too")
 }
 
 // roots are the datasets of a plan that are below no other one of it: what was named, and clones elsewhere.
@@ -162,10 +184,13 @@ func (s Store) usedBy(ctx context.Context, names []string) (int64, error) {
 	return total, nil
 }
 
-// isEmpty says whether a file system certainly has nothing in it: it is mounted and its directory is empty. A
-// volume never is: what its blocks mean is not ours to judge.
-func isEmpty(d Dataset) bool {
+// isEmpty says whether a file system certainly has nothing in it: it is mounted, its directory is empty, and that
+// is not the directory of another one that hides it. A volume never is: what its blocks mean is not ours to judge.
+func (s Store) isEmpty(d Dataset) bool {
 	if d.Type != Filesystem || d.Mounted == nil || !*d.Mounted {
+		return false
+	}
+	if !(disk.Host{Proc: s.Tools.Proc}).Shows(d.Mountpoint, d.Name) {
 		return false
 	}
 	entries, err := os.ReadDir(d.Mountpoint)
@@ -184,7 +209,7 @@ func (s Store) notHeld(ctx context.Context, p Plan) error {
 		return nil
 	}
 	var heldOnes []string
-	for _, root := range append(p.roots(), p.datasets()...) {
+	for _, root := range p.roots() {
 		each := func(snap Snapshot) {
 			if snap.Holds > 0 && snapshots[snap.Name] && !slices.Contains(heldOnes, snap.Name) {
 				heldOnes = append(heldOnes, snap.Name)
@@ -198,11 +223,21 @@ func (s Store) notHeld(ctx context.Context, p Plan) error {
 	return s.heldError(ctx, p.Name, heldOnes)
 }
 
-// datasets are those whose snapshots are in the plan and that do not go themselves: none, or the one that was
-// named, as zfs takes the names of snapshots below it together.
-func (p Plan) datasets() []string {
-	if of, _, ok := strings.Cut(p.Name, "@"); ok {
-		return []string{of}
+// volumesUnused refuses a plan that takes a volume along that somebody uses.
+func (s Store) volumesUnused(ctx context.Context, p Plan) error {
+	goes := map[string]bool{}
+	for _, name := range p.Destroy {
+		if name != p.Name && !strings.Contains(name, "@") {
+			goes[name] = true
+		}
+	}
+	if len(goes) == 0 {
+		return nil
+	}
+	for _, root := range p.roots() {
+		if err := s.unusedBelow(ctx, root, func(name string) bool { return goes[name] }); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -234,6 +269,9 @@ func (s Store) Destroy(ctx context.Context, p Plan) error {
 	if err == nil {
 		err = notPlanned(p.Name, now.Destroy, p.Destroy)
 	}
+	if err == nil && p.Empty {
+		err = s.stillEmpty(ctx, p.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -246,6 +284,16 @@ func (s Store) Destroy(ctx context.Context, p Plan) error {
 		return err
 	}
 	return s.half(ctx, p, errcode.New(errcode.PermissionDenied, p.Name, "zfs reported no error, and %s is still there", some(left)))
+}
+
+// stillEmpty refuses a file system that was planned as an empty one and is none any more.
+func (s Store) stillEmpty(ctx context.Context, name string) error {
+	d, err := s.Get(ctx, name)
+	if err == nil && !s.isEmpty(d) {
+		err = errcode.New(errcode.StorageRefused, name, "it was empty when this was planned, and is not now").
+			WithState("nothing was touched").WithHint("look at what is in it")
+	}
+	return err
 }
 
 // notPlanned refuses what would go and is not in the plan.

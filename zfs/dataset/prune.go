@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"calypso/zfs"
@@ -50,11 +49,11 @@ func (s Store) PlanPrune(ctx context.Context, dataset string, recursive bool, pr
 
 // Prune destroys what a plan says. One dataset that fails (a snapshot was held meanwhile) does not keep the others.
 func (s Store) Prune(ctx context.Context, plan []Pruned) error {
-	var errs []error
+	var plans []SnapshotPlan
 	for _, p := range plan {
 		if list := p.Destroy(); len(list) > 0 {
-			errs = append(errs, s.DestroySnapshots(ctx, SnapshotPlan{Spec: p.Dataset, Snapshots: list}))
+			plans = append(plans, SnapshotPlan{Spec: p.Dataset, Snapshots: list})
 		}
 	}
-	return errors.Join(errs...)
+	return s.DestroyEach(ctx, plans)
 }

@@ -51,12 +51,15 @@ func (s Store) PlanReceive(ctx context.Context, o Receive, r io.Reader) (Head, i
 	if err != nil {
 		return h, nil, errcode.Named(err, o.Dataset)
 	}
-	exists, err := s.exists(ctx, o.Dataset)
-	if err == nil && !exists {
+	d, err := s.Get(ctx, o.Dataset)
+	if errcode.Of(err) == errcode.DatasetNotFound {
 		return h, whole, mayBegin(o, h)
 	}
 	if err == nil {
 		err = s.mayGoOn(ctx, o, h)
+	}
+	if err == nil && d.Type == Volume { // zfs would change it under whoever reads it, and make its node anew
+		err = s.unused(ctx, d)
 	}
 	return h, whole, err
 }
@@ -76,7 +79,8 @@ func mayBegin(o Receive, h Head) error {
 	return nil
 }
 
-// mayGoOn refuses what the dataset that is there cannot take. Whether an incremental stream fits zfs knows best.
+// mayGoOn refuses what the dataset that is there cannot take. Whether an incremental stream fits, and a package, zfs
+// knows best.
 func (s Store) mayGoOn(ctx context.Context, o Receive, h Head) error {
 	k, err := s.Kept(ctx, o.Dataset, false)
 	switch {
@@ -87,7 +91,7 @@ func (s Store) mayGoOn(ctx context.Context, o Receive, h Head) error {
 			WithState(untouched).WithHint("send the snapshot anew")
 	case !h.Resuming && k.Token != "":
 		return k.explain(errcode.New(errcode.StorageRefused, o.Dataset, "it has kept the beginning of another stream"))
-	case h.FromGUID == "" && !h.Resuming && !o.Force:
+	case h.FromGUID == "" && !h.Package && !h.Resuming && !o.Force: // the head of a package does not tell what it goes on from
 		return errcode.New(errcode.DatasetExists, o.Dataset, "the stream is full and the dataset exists").
 			WithState(untouched).WithHint("name a dataset that does not exist, or --force to destroy what is in this one")
 	}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"path/filepath"
@@ -31,7 +32,7 @@ func call(args, stdout string) run.Exchange {
 }
 
 const (
-	isThere  = "list -H -o name -t filesystem,volume tank/b"
+	isThere  = "list -Hp -t filesystem,volume -o DATASET tank/b"
 	askToken = "get -H -o value,name -t filesystem,volume receive_resume_token tank/b"
 	takeIt   = "receive -s -u -x mountpoint tank/b"
 	token    = "1-8f6aba288-b8-789c636064000310"
@@ -50,7 +51,7 @@ func TestPlanReceive(t *testing.T) {
 	clone := strings.Replace(incremental, "0c000000", "0d000000", 1)
 	pkg := strings.Replace(little, "11000000", "12000000", 1)
 	rest := strings.Replace(little, "11000000", "11004000", 1)
-	there := ask(isThere, "tank/b\n")
+	there := ask(isThere, strings.Replace(dataRow, "tank/data", "tank/b", 1))
 	for name, c := range map[string]struct {
 		fields string
 		force  bool
@@ -62,7 +63,7 @@ func TestPlanReceive(t *testing.T) {
 		"full, is there":            {full, false, []run.Exchange{there, noToken()}, errcode.DatasetExists, "--force"},
 		"full, is there, force":     {full, true, []run.Exchange{there, noToken()}, "", ""},
 		"full, kept another":        {full, true, []run.Exchange{there, aToken()}, errcode.StorageRefused, "--resume " + token},
-		"package, is there":         {pkg, false, []run.Exchange{there, noToken()}, errcode.DatasetExists, "--force"},
+		"package, is there":         {pkg, false, []run.Exchange{there, noToken()}, "", ""}, // it may be incremental
 		"incremental":               {incremental, false, []run.Exchange{there, noToken()}, "", ""},
 		"incremental, of nothing":   {incremental, false, []run.Exchange{notThere}, errcode.DatasetNotFound, "full stream first"},
 		"incremental, kept another": {incremental, false, []run.Exchange{there, aToken()}, errcode.StorageRefused, "--abort tank/b"},
@@ -80,6 +81,22 @@ func TestPlanReceive(t *testing.T) {
 	for _, name := range []string{"-F", "tank/b@x", ""} {
 		_, _, err := store(t, nil).PlanReceive(ctx, Receive{Dataset: name}, bytes.NewReader(nil))
 		wantError(t, err, errcode.NameInvalid)
+	}
+}
+
+// A volume that somebody uses is not changed under him: zfs would, and would make its node anew.
+func TestReceiveIntoVolumeInUse(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		s := store(t, nil, ask(isThere, strings.Replace(volRow, "tank/vol", "tank/b", 1)), noToken())
+		s.Users = func(_ context.Context, path string) ([]Holder, error) {
+			if path != s.Device("tank/b") {
+				t.Errorf("asked who uses %s", path)
+			}
+			return []Holder{{Text: "exported by LIO iblock_0/b"}}, nil
+		}
+		incremental := strings.TrimSuffix(little, "0000000000000000") + "0100000000000000"
+		_, _, err := s.PlanReceive(ctx, Receive{Dataset: "tank/b", Force: force}, bytes.NewReader(record(t, incremental, "tank/vol@s1")))
+		wantError(t, err, errcode.DatasetBusy, "LIO iblock_0/b", "nothing was touched")
 	}
 }
 
@@ -123,6 +140,7 @@ func TestReceiveFails(t *testing.T) {
 		"12-send-recv-s-truncated":   {errcode.StreamDamaged, aToken(), "--resume " + token},
 		"12-send-recv-truncated":     {errcode.StreamDamaged, noToken(), "incomplete stream"},
 		"12-send-recv-enospc":        {errcode.DiskFull, noToken(), "quota exceeded"},
+		"12-send-recv-exists":        {errcode.DatasetExists, noToken(), "-F"},
 		"12-send-recv-exists-F":      {errcode.StorageRefused, noToken(), "rz/copy@s1"},
 		"12-send-recv-incr-mismatch": {errcode.StorageRefused, noToken(), "incremental source"},
 		"12-send-recv-incr-modified": {errcode.StorageRefused, noToken(), "has been modified"},

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -56,7 +55,7 @@ func (s Store) PlanRollback(ctx context.Context, snapshot string) (Rollback, err
 		r.Written, err = count(list[0].Value)
 	}
 	if err == nil {
-		r.Clones, err = s.planClones(ctx, r.cloneSeed)
+		r.Clones, err = s.planClones(ctx, snapshot, r.cloneSeed)
 	}
 	return r, err
 }
@@ -118,17 +117,20 @@ func (s Store) Roll(ctx context.Context, r Rollback) error {
 	if err := notPlanned(r.Snapshot, now.Newer, r.Newer); err != nil {
 		return err
 	}
-	for _, c := range r.Clones {
-		if err := s.Destroy(ctx, c); err != nil {
-			return fmt.Errorf("clones of newer snapshots: %w", err)
-		}
+	if err := s.rollTo(ctx, r); err != nil {
+		return s.half(ctx, Plan{Name: r.Snapshot, Destroy: append(r.AllClones(), r.Newer...)}, s.explain(ctx, r.Snapshot, err))
+	}
+	return nil
+}
+
+func (s Store) rollTo(ctx context.Context, r Rollback) error {
+	if err := s.destroyClones(ctx, r.Clones); err != nil {
+		return err
 	}
 	args := []string{"rollback"}
 	if len(r.Newer) > 0 {
 		args = append(args, "-r")
 	}
-	if _, err := s.zfs(ctx, r.Snapshot, append(args, r.Snapshot)...); err != nil {
-		return s.half(ctx, Plan{Name: r.Snapshot, Destroy: r.Newer}, s.explain(ctx, r.Snapshot, err))
-	}
-	return nil
+	_, err := s.zfs(ctx, r.Snapshot, append(args, r.Snapshot)...)
+	return err
 }

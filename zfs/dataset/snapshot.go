@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -162,28 +163,34 @@ func (s Store) inTheWay(ctx context.Context, p *SnapshotPlan, reach Reach) error
 		return errcode.New(errcode.StorageRefused, p.Spec, "cloned from it: %s", some(clones)).WithState("nothing was touched").
 			WithHint("--clones destroys them too")
 	}
-	p.Clones, err = s.planClones(ctx, clones)
+	p.Clones, err = s.planClones(ctx, p.Spec, clones)
 	for _, c := range p.Clones {
 		p.Reclaim += c.Reclaim
 	}
 	return err
 }
 
-// planClones plans the destruction of clones. One that goes with another (it is below it, or a clone of it) is
-// in the plan once.
-func (s Store) planClones(ctx context.Context, clones []string) ([]Plan, error) {
+// planClones plans the destruction of clones of snapshots, as spec names these. One that goes with another (it is
+// below it, or a clone of it) is in the plan once. A clone that the dataset itself has come to be below is refused:
+// its snapshots were to go, or it was to be rolled back, and not to be destroyed.
+func (s Store) planClones(ctx context.Context, spec string, clones []string) ([]Plan, error) {
+	of, _, _ := strings.Cut(spec, "@")
 	var plans []Plan
 	gone := map[string]bool{}
 	for _, name := range clones {
 		if gone[name] {
 			continue
 		}
-		p, err := s.PlanDestroy(ctx, name, Reach{Clones: true})
+		p, err := s.PlanDestroy(ctx, name, Reach{Recursive: true, Clones: true})
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range p.Destroy {
 			gone[d] = true
+		}
+		if gone[of] {
+			return nil, errcode.New(errcode.StorageRefused, spec, "%s would go too: it is below the clone %s", of, name).
+				WithState("nothing was touched").WithHint("'calypso dataset rename' moves one of them away")
 		}
 		plans = append(plans, p)
 	}
@@ -192,16 +199,7 @@ func (s Store) planClones(ctx context.Context, clones []string) ([]Plan, error) 
 
 // DestroySnapshots carries out a plan: exactly the snapshots in it go, and none that came since.
 func (s Store) DestroySnapshots(ctx context.Context, p SnapshotPlan) error {
-	var failed error
-	for _, c := range p.Clones {
-		if left, err := s.left(ctx, []string{c.Name}); err != nil || len(left) == 0 {
-			failed = err
-			continue
-		}
-		if failed = s.Destroy(ctx, c); failed != nil {
-			break
-		}
-	}
+	failed := s.destroyClones(ctx, p.Clones)
 	if failed == nil {
 		failed = s.destroyNamed(ctx, p.Snapshots)
 	}
@@ -213,6 +211,38 @@ func (s Store) DestroySnapshots(ctx context.Context, p SnapshotPlan) error {
 		failed = errcode.New(errcode.PermissionDenied, p.Spec, "zfs reported no error, and %s is still there", some(left))
 	}
 	return s.half(ctx, Plan{Name: p.Spec, Destroy: p.All()}, s.explain(ctx, p.Spec, failed))
+}
+
+// DestroyEach carries out several plans. One that fails does not keep the others; the error says then what went.
+func (s Store) DestroyEach(ctx context.Context, plans []SnapshotPlan) error {
+	var done []string
+	var errs []error
+	for _, p := range plans {
+		if err := s.DestroySnapshots(ctx, p); err != nil {
+			errs = append(errs, err)
+		} else {
+			done = append(done, p.All()...)
+		}
+	}
+	err := errors.Join(errs...)
+	if err != nil && len(done) > 0 {
+		return errcode.New(errcode.Partial, "", "%w", err).WithState("destroyed: %s", some(done))
+	}
+	return err
+}
+
+// destroyClones destroys clones that are there: one may have gone with another.
+func (s Store) destroyClones(ctx context.Context, clones []Plan) error {
+	for _, c := range clones {
+		left, err := s.left(ctx, []string{c.Name})
+		if err == nil && len(left) > 0 {
+			err = s.Destroy(ctx, c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // destroyNamed destroys snapshots by name. zfs takes many of one dataset at a time; an argument has at most

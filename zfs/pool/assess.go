@@ -18,8 +18,8 @@ var (
 
 const (
 	scrubDays = 35 // a scrub a month, and a few days of grace
-	// margin is how far below a threshold a figure must fall before the threshold counts as left: one that
-	// moves about it must not be reported each time.
+	// margin is how far below a threshold a figure still counts as above it when it was: one that moves about
+	// it must not be reported each time.
 	margin = 2
 )
 
@@ -300,9 +300,14 @@ func (a *assessment) scrub(f Facts) {
 	}
 }
 
-// rest is what the tool complains of and nothing above explains: an old version, another host, an erratum.
+// rest is what the tool complains of and nothing above explains: an old version, another host, an erratum. What
+// zpool status has no words for (space, the age of a scrub) explains nothing: the complaint must not go and come
+// with it.
 func (a *assessment) rest(s *Status) {
-	if s.Message == "" || verdict.Of(slices.Clone(a.list)).Level >= verdict.Warning {
+	explains := func(e verdict.Evidence) bool {
+		return e.Level >= verdict.Warning && e.Source == "zpool status" && e.What != "last scrub" && e.What != Scrub
+	}
+	if s.Message == "" || slices.ContainsFunc(a.list, explains) {
 		return
 	}
 	e := verdict.Evidence{Level: verdict.Warning, What: "message", Value: s.Message, Source: "zpool status", Advice: s.Action}

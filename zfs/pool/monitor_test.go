@@ -83,6 +83,33 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
+// What zpool complains of does not go because the pool gets full or a scrub is late, and is no news afterwards.
+func TestComplaintStays(t *testing.T) {
+	complains := func(f Facts) Facts {
+		f.Status.Message, f.Status.Action = "Errata #4 detected.", "Copy it."
+		return f
+	}
+	late := well(50)
+	*late.LastScrub = day.AddDate(0, 0, -40)
+	last := &Snapshot{}
+	for i, step := range []struct {
+		facts Facts
+		want  string
+	}{
+		{complains(well(50)), "tank message came >warning"},
+		{complains(well(85)), "tank capacity came >warning"},
+		{complains(late), "tank last scrub came >warning; tank capacity went warning>warning"},
+		{complains(well(50)), "tank last scrub went warning>warning"},
+		{well(50), "tank message went warning>warning"},
+	} {
+		next, changes := Look(last, []Facts{step.facts}, day)
+		if told(changes) != step.want {
+			t.Errorf("step %d: %q; want %q", i, told(changes), step.want)
+		}
+		last = next
+	}
+}
+
 // A condition keeps the time it came, and a resilver does not make the last scrub unknown.
 func TestSnapshotRemembers(t *testing.T) {
 	first, _ := Look(&Snapshot{}, []Facts{well(85)}, day)

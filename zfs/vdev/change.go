@@ -17,6 +17,7 @@ type Change struct {
 	Args []string
 	// AnyState lets it be tried on a suspended pool, which may leave a process behind that nothing can end.
 	AnyState bool
+	Work     string // what zpool-wait(8) calls the work that it begins, of what begins any
 }
 
 // String is the command line, for people.
@@ -34,7 +35,7 @@ func (c Change) Do(ctx context.Context, t zfs.Tools) (said string, err error) {
 	return strings.TrimSpace(string(r.Stdout)), err
 }
 
-// Wait ends when an activity of the pool (zpool-wait(8): scrub, resilver, trim) has.
+// Wait ends when an activity of the pool (zpool-wait(8): scrub, resilver, raidz_expand, trim) has.
 func Wait(ctx context.Context, t zfs.Tools, pool, activity string) error {
 	const long = 365 * 24 * time.Hour // a scrub takes days; --timeout is the user's
 	_, err := t.Cmd(ctx, pool, run.Cmd{Name: "zpool", Args: []string{"wait", "-t", activity, pool}, Timeout: long})
@@ -54,7 +55,11 @@ func Trim(pool, flag string) Change { return Change{Pool: pool, Args: withFlag("
 
 // Attach makes a mirror of a device, or widens a mirror or a raidz; force passes over what is on the new disk.
 func Attach(pool, device, added string, force bool) Change {
-	return Change{Pool: pool, Args: withFlag("attach", forced(force), pool, device, added)}
+	work := "resilver"
+	if strings.HasPrefix(device, "raidz") { // the name of a group: it is not resilvered but written anew, wider
+		work = "raidz_expand"
+	}
+	return Change{Pool: pool, Args: withFlag("attach", forced(force), pool, device, added), Work: work}
 }
 
 // Replace puts a disk in the place of another one; without added the new disk is where the old one was.
@@ -63,7 +68,7 @@ func Replace(pool, old, added string, force bool) Change {
 	if added != "" {
 		words = append(words, added)
 	}
-	return Change{Pool: pool, Args: words}
+	return Change{Pool: pool, Args: words, Work: "resilver"}
 }
 
 func Detach(pool, device string) Change {

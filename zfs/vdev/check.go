@@ -35,18 +35,26 @@ func (l Layout) Check(uneven bool) error {
 	return l.checkRedundancy()
 }
 
-// checkTwice finds a disk that is named twice, be it by different names, and two paths to one disk.
+// checkTwice finds a disk that is named twice, be it by different names, two paths to one disk, and a disk beside
+// its own partition, which goes when the disk is partitioned for the pool.
 func (l Layout) checkTwice() error {
-	nodes, serials := map[string]*Member{}, map[string]*Member{}
+	nodes, disks := map[string]*Member{}, map[string]*Member{}
 	for _, m := range l.Members() {
 		if other := nodes[m.Node]; other != nil {
 			return refusef(m.Word, "the same disk is there twice: %s and %s are both %s", other.Word, m.Word, m.Node)
 		}
 		nodes[m.Node] = m
-		if other := serials[m.Serial]; other != nil && m.Serial != "" {
+		if other := disks[m.Identity]; other != nil && m.Identity != "" {
 			return refusef(m.Word, "%s and %s have the same serial number %s: one disk over two paths", other.Word, m.Word, m.Serial)
 		}
-		serials[m.Serial] = m
+		disks[m.Identity] = m
+	}
+	for _, m := range l.Members() {
+		for _, part := range m.Parts {
+			if other := nodes[part]; other != nil {
+				return refusef(m.Word, "the same disk is there twice: %s is a partition of %s", other.Word, m.Word)
+			}
+		}
 	}
 	return nil
 }

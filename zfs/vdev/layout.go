@@ -33,10 +33,12 @@ type Group struct {
 
 // Member is a disk or file of a group.
 type Member struct {
-	Word      string // as the user named it
-	Path      string // as zpool is told
-	Node      string // tells devices apart: the kernel's node, or the file without links
-	Serial    string // "" when unknown
+	Word      string   // as the user named it
+	Path      string   // as zpool is told
+	Node      string   // tells devices apart: the kernel's node, or the file without links
+	Serial    string   // "" when unknown
+	Identity  string   // the same over all paths to a disk; "" when unknown
+	Parts     []string // nodes of the partitions of a disk
 	File      bool
 	SizeBytes int64
 }

@@ -99,7 +99,10 @@ func layout(t *testing.T, text string) Layout {
 		m.Path, m.Node, m.SizeBytes = "/dev/disk/by-id/"+name, "/dev/"+name, size<<20
 		m.File = strings.HasPrefix(name, "file")
 		if strings.HasPrefix(name, "path") {
-			m.Serial = "ZA1"
+			m.Serial, m.Identity = "ZA1", "ZA1"
+		}
+		if strings.HasPrefix(name, "whole") {
+			m.Parts = []string{strings.Replace(m.Node, "whole", "part", 1)}
 		}
 	}
 	return l
@@ -116,6 +119,8 @@ func TestCheck(t *testing.T) {
 		"mirror a:100 b:100 spare a:100":                      never,
 		"mirror a:100 b:63":                                   never,
 		"mirror a:100 path1:100 log path2:100":                never,
+		"mirror whole:100 part:100":                           never,
+		"part:100 log whole:100":                              never,
 		"mirror a:100 b:100 raidz1 c:100 d:100":               uneven,
 		"mirror a:100 b:100 c:100":                            fine,
 		"mirror a:100 b:100 c:100 mirror d:100 e:100":         uneven,

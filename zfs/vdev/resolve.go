@@ -1,6 +1,7 @@
 package vdev
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -38,8 +39,12 @@ func (m *Member) Resolve(h disk.Host) (disk.Disk, error) {
 			m.Path = d.Node
 		}
 	}
+	m.Identity = cmp.Or(d.WWID, d.Serial)
 	if d.Kind == "partition" {
-		m.Serial = "" // partitions of one disk share it
+		m.Serial, m.Identity = "", "" // partitions of one disk share it
+	}
+	for _, p := range d.Partitions {
+		m.Parts = append(m.Parts, filepath.Join(h.Dev, p))
 	}
 	return d, nil
 }

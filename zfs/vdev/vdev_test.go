@@ -275,6 +275,9 @@ func TestChanges(t *testing.T) {
 	if err := Wait(ctx, tools(t, nil, recorded(t, "20-scrub-wait")...), "tank", "scrub"); err != nil {
 		t.Errorf("Wait: %v", err)
 	}
+	if got := Attach("tank", "raidz1-0", "vdf", false).Work; got != "raidz_expand" { // a raidz is never resilvered for it
+		t.Errorf("attach to a raidz begins %s", got)
+	}
 	if got := Replace("ta nk", "vdc", "", true).String(); got != `zpool replace -f "ta nk" vdc` && got != `zpool replace -f 'ta nk' vdc` {
 		t.Errorf("String = %s", got)
 	}
