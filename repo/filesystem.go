@@ -120,7 +120,19 @@ func (b lvmBackend) mount(ctx context.Context, r Repo) error {
 	if err := state.WriteFile(filepath.Join(b.Units, unit), unitText(r), 0o644); err != nil {
 		return err
 	}
+	if err := b.announce(ctx, r); err != nil {
+		return err
+	}
 	return b.systemctl(ctx, r, []string{"daemon-reload"}, []string{"enable", unit}, []string{"start", unit})
+}
+
+// announce makes udev look at the volume again, and waits until it has made the link that the unit names. udev does
+// not watch a device while it looks at it: the end of an mkfs that came then, right after the volume was made, is
+// never heard of.
+func (b lvmBackend) announce(ctx context.Context, r Repo) error {
+	_, err := b.tool(ctx, r, run.Cmd{Name: "udevadm", Package: "udev", Timeout: systemPatience,
+		Args: []string{"trigger", "--settle", "--action=change", b.device(r)}})
+	return err
 }
 
 // ownUnit is the name of the mount unit, and whether it is there. One that was not made for the repository is
@@ -185,13 +197,13 @@ func (b lvmBackend) unit(ctx context.Context, r Repo) (string, error) {
 	return strings.TrimSpace(string(out.Stdout)), err
 }
 
-// systemctlPatience is longer than systemd's own, which waits 90 s for the device of a mount (systemd-system.conf(5),
-// DefaultDeviceTimeoutSec): udev makes the link of a file system in its own time.
-const systemctlPatience = 3 * time.Minute
+// systemPatience is for systemd and udev. It is longer than systemd's own, which waits 90 s for the device of a mount
+// (systemd-system.conf(5), DefaultDeviceTimeoutSec).
+const systemPatience = 3 * time.Minute
 
 func (b lvmBackend) systemctl(ctx context.Context, r Repo, calls ...[]string) error {
 	for _, args := range calls {
-		if _, err := b.tool(ctx, r, run.Cmd{Name: "systemctl", Args: args, Package: "systemd", Timeout: systemctlPatience}); err != nil {
+		if _, err := b.tool(ctx, r, run.Cmd{Name: "systemctl", Args: args, Package: "systemd", Timeout: systemPatience}); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func (h host) answers(calls string) (Store, *run.Replay) {
 const (
 	looks   = "report-none mkfs-version escape findmnt-none report-none report-none lvcreate "
 	formats = "wipefs-none mkfs "
-	mounts  = "escape findmnt-none daemon-reload enable start "
+	mounts  = "escape findmnt-none trigger daemon-reload enable start "
 	shows   = "report findmnt "
 )
 
@@ -116,7 +116,7 @@ func TestFilesystemIsCutOff(t *testing.T) {
 		{at("wipefs-none", 1), "report report " + formats + mounts + shows},
 		{at("wipefs-none", 1), "report report wipefs-ours mkfs " + mounts + shows}, // mkfs went on alone
 		{at("mkfs", 1), "report report " + mounts + shows},                         // the next call is of mount
-		{at("findmnt-none", 2), "report report escape daemon-reload enable start " + shows},
+		{at("findmnt-none", 2), "report report escape trigger daemon-reload enable start " + shows},
 		{at("start", 1), ""}, // the last calls were to show it: it is complete
 	} {
 		t.Run(calls[c.after-1]+" then "+c.then, func(t *testing.T) {
