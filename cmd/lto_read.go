@@ -269,17 +269,21 @@ func (t *openedArchive) options(bar *progress, phase string) archive.ReadOptions
 	return o
 }
 
-// hasMemberList tells whether the catalog has the list of the archive's members; the tape has it too.
+// hasMemberList tells whether the catalog has the list of the archive's members, whole: files are held
+// against it, and damage of the list must not count as damage of the tape, which has the list too.
 func (t *openedArchive) hasMemberList() bool {
 	if t.entry == nil || t.entry.MembersSHA256 == "" {
 		return false
 	}
 	list, err := t.store.OpenMembers(t.entry)
+	if err == nil {
+		_, err = io.Copy(io.Discard, list)
+		err = errors.Join(err, list.Close())
+	}
 	if err != nil {
 		t.inv.warn("the member list in the catalog cannot be used, so that on the tape is: %v", err)
-		return false
 	}
-	return list.Close() == nil
+	return err == nil
 }
 
 func (t *openedArchive) read(ctx context.Context) error {
