@@ -155,6 +155,17 @@ func (s *scan) keep(store *catalog.Store, a catalog.Archive, keep func(catalog.A
 	return keep(a, members)
 }
 
+// neededKeys is what is known of the files that cannot be read, so that nobody deletes their keys.
+func (s *scan) neededKeys() []catalog.LockedFile {
+	var list []catalog.LockedFile
+	for _, f := range s.locked {
+		if f.KeyID != "" {
+			list = append(list, catalog.LockedFile{File: f.File, KeyID: f.KeyID})
+		}
+	}
+	return list
+}
+
 // keepAnnounced keeps the announcement of an archive whose writer died and that is locked.
 func (s *scan) keepAnnounced(w *catalog.InFlight) {
 	if w == nil {

@@ -316,6 +316,7 @@ func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartrid
 	if c.Writing, err = s.announce(inv.catalog(), c); err != nil {
 		return s, err
 	}
+	c.Locked = s.neededKeys()
 	return s, rebuild.Commit(ctx, c)
 }
 
