@@ -178,8 +178,8 @@ func TestKeysThatAreNotAtHand(t *testing.T) {
 	if err := os.Rename(keys+".away", keys); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{v.idA, v.idB} {
-		if doc := v.fails(errcode.KeyInUse, "key", "delete", id, "--confirm", id); !strings.Contains(doc.Message, "K00001L8") {
+	for name, id := range map[string]string{"a": v.idA, "b": v.idB} {
+		if doc := v.fails(errcode.KeyInUse, "key", "delete", id, "--confirm", name); !strings.Contains(doc.Message, "K00001L8") {
 			t.Errorf("key delete says %q; want the cartridge", doc.Message)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -292,5 +293,29 @@ func TestOverlappingRoots(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(dest + "/b"); string(got) != "a" {
 		t.Errorf("b holds %q", got)
+	}
+}
+
+// Roots that lose what tells them apart are named: a restore can give back only one of them.
+func TestRootsOfOneName(t *testing.T) {
+	root := plant(t, "data/f", "in/data/f")
+	t.Chdir(filepath.Join(root, "in"))
+	for _, c := range []struct {
+		roots []string
+		want  string
+	}{
+		{[]string{"data", "../data"}, "../data same_name"},
+		{[]string{"data", "./data/", filepath.Join(root, "in", "data")}, ""},
+		{[]string{"data", "../in/data"}, ""},
+	} {
+		report, err := Encode(context.Background(), io.Discard, Selection{Roots: c.roots}, nil)
+		must(t, err)
+		var got []string
+		for _, p := range report.Problems {
+			got = append(got, p.Path+" "+p.Kind)
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%q: problems %q; want %q", c.roots, got, c.want)
+		}
 	}
 }

@@ -61,21 +61,22 @@ func newWalker(sel Selection, b *belt) *walker {
 
 // run walks everything selected. Its error is the belt's: the run's context ended.
 func (w *walker) run() error {
+	roots := map[string]inode{} // by their names in the archive
 	for _, root := range w.sel.Roots {
-		if err := w.start(root); err != nil {
+		if err := w.start(root, roots); err != nil {
 			return err
 		}
 	}
 	w.exactOnly = true
 	for _, file := range w.sel.Files {
-		if err := w.start(file); err != nil {
+		if err := w.start(file, nil); err != nil {
 			return err
 		}
 	}
 	return w.belt.flush()
 }
 
-func (w *walker) start(given string) error {
+func (w *walker) start(given string, roots map[string]inode) error {
 	w.top = topLevel{given: given, member: memberPath(given)}
 	at := where{dir: unix.AT_FDCWD, name: given, path: w.top.member, included: len(w.include) == 0}
 	var st unix.Stat_t
@@ -89,7 +90,18 @@ func (w *walker) start(given string) error {
 	}
 	w.top.dev = st.Dev
 	at.dtype = fileType(st.Mode)
+	if roots != nil {
+		w.claim(at, roots, inode{st.Dev, st.Ino})
+	}
 	return w.visit(at)
+}
+
+// claim notes the name of a root. Another one of that name is archived too, and takes its place in a restore.
+func (w *walker) claim(at where, roots map[string]inode, file inode) {
+	if other, taken := roots[at.path]; taken && other != file {
+		w.problem(at, KindSameName, fmt.Errorf("another source is %q in the archive too: a restore gives back only one of them", at.path))
+	}
+	roots[at.path] = file
 }
 
 // memberPath gives the archive path of a root as GNU tar does: what is up to the last ".." and
