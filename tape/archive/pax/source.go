@@ -54,6 +54,7 @@ func (w *walker) extents(at where, fd int, st *unix.Stat_t) []extent {
 
 // content puts the data of an open file on the belt: always as many bytes as its header says.
 func (w *walker) content(at where, fd int, st *unix.Stat_t, sparse []extent) error {
+	looksAgain := st.Size > chunkMin || sparse != nil // else it is read at once, and as it is then
 	if sparse == nil {
 		sparse = []extent{{0, st.Size}}
 	}
@@ -63,7 +64,7 @@ func (w *walker) content(at where, fd int, st *unix.Stat_t, sparse []extent) err
 			return err
 		}
 	}
-	if st.Size > chunkMin && r.failed == nil {
+	if looksAgain && r.failed == nil {
 		r.compare(st)
 	}
 	if r.failed != nil {
@@ -124,7 +125,7 @@ func (r *fileReader) judge(n int, want, pos int64, err error) {
 	}
 }
 
-// compare looks at a large file again after it was read.
+// compare looks at a file again after it was read in several steps, its map being one.
 func (r *fileReader) compare(before *unix.Stat_t) {
 	var now unix.Stat_t
 	if unix.Fstat(r.fd, &now) != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -176,6 +178,35 @@ func TestSourceChangesWhileRead(t *testing.T) {
 				t.Errorf("the archive ends with %q", last.Path)
 			}
 		})
+	}
+}
+
+// What is written into a hole after the map was made is not archived, however small the file: it must be told.
+func TestHoleIsFilledWhileRead(t *testing.T) {
+	const size, files = 32 << 10, parcels*parcelItems + 20
+	root := t.TempDir()
+	name := func(i int) string { return fmt.Sprintf("%s/f%04d", root, i) }
+	for i := range files {
+		must(t, os.WriteFile(name(i), nil, 0o600))
+		must(t, os.Truncate(name(i), size))
+		must(t, os.Chtimes(name(i), time.Unix(1, 0), time.Unix(1, 0)))
+	}
+	archive, _, problems := encodeStalled(t, root, func(string) error {
+		for i := range files {
+			if err := os.WriteFile(name(i), bytes.Repeat([]byte("x"), size), 0o600); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	dest, _ := extract(t, archive, ExtractOptions{})
+	for i := parcels*parcelItems - 1; i < files; i++ { // those before were read before
+		got, err := os.ReadFile(dest + name(i))
+		must(t, err)
+		told := slices.ContainsFunc(problems, func(p Problem) bool { return p.Path == name(i) && p.Kind == KindChanged })
+		if got[0] != 'x' && !told {
+			t.Errorf("%s was archived without what it held, and no word of it", name(i))
+		}
 	}
 }
 
