@@ -27,7 +27,8 @@ func (w *walker) file(at where) error {
 		w.problem(at, KindVanished, errors.New("no longer a regular file"))
 		return nil
 	}
-	if done, err := w.hardLink(at, &st); done {
+	key := inodeOf(&st, fd, "", unix.AT_EMPTY_PATH)
+	if done, err := w.hardLink(at, &st, key); done {
 		return err
 	}
 	e := newEntry(TypeFile, at.path, &st)
@@ -36,7 +37,7 @@ func (w *walker) file(at where) error {
 	if err := w.emit(e); err != nil {
 		return err
 	}
-	w.remember(at, &st)
+	w.remember(at, &st, key)
 	return w.content(at, fd, &st, e.sparse)
 }
 
@@ -167,7 +168,8 @@ func (w *walker) special(at where) error {
 		w.notArchived(at, fileType(st.Mode))
 		return nil
 	}
-	if done, err := w.hardLink(at, &st); done {
+	key := inodeOf(&st, at.dir, at.name, unix.AT_SYMLINK_NOFOLLOW)
+	if done, err := w.hardLink(at, &st, key); done {
 		return err
 	}
 	e := newEntry(t, at.path, &st)
@@ -180,7 +182,7 @@ func (w *walker) special(at where) error {
 		e.link = target
 	}
 	e.records = w.attributes(at, unopened(at.dir, at.name))
-	w.remember(at, &st)
+	w.remember(at, &st, key)
 	return w.emit(e)
 }
 

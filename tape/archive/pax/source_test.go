@@ -181,6 +181,24 @@ func TestSourceChangesWhileRead(t *testing.T) {
 	}
 }
 
+// A file that got the number of one that was deleted meanwhile is not another name of that one. (File systems
+// that give numbers out again at once, such as ext4, are what this test needs to fail.)
+func TestInodeNumberIsUsedAgain(t *testing.T) {
+	root := plant(t, "a")
+	must(t, errors.Join(os.Link(root+"/a", root+"/c"), os.Link(root+"/a", root+"/d")))
+	must(t, os.WriteFile(root+"/b", make([]byte, 16<<20), 0o600))
+	archive, _, problems := encodeStalled(t, root, func(string) error {
+		return errors.Join(os.Remove(root+"/a"), os.Remove(root+"/c"), os.Remove(root+"/d"),
+			os.WriteFile(root+"/c", []byte("new"), 0o600), os.Link(root+"/c", root+"/d"))
+	})
+	dest, _ := extract(t, archive, ExtractOptions{})
+	for name, want := range map[string]string{"a": "a", "c": "new", "d": "new"} {
+		if got, err := os.ReadFile(dest + root + "/" + name); string(got) != want {
+			t.Errorf("%s came back as %q, %v; want %q (problems %v)", name, got, err, want, problems)
+		}
+	}
+}
+
 // What is written into a hole after the map was made is not archived, however small the file: it must be told.
 func TestHoleIsFilledWhileRead(t *testing.T) {
 	const size, files = 32 << 10, parcels*parcelItems + 20
