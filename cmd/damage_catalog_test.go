@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,6 +83,37 @@ func TestScanKeepsWhatATapeLost(t *testing.T) {
 		}
 		s.restores(what, tree)
 	}
+}
+
+// TestCatalogOfAnotherTime: who writes where the catalog and the tape do not end at the same place is told so.
+func TestCatalogOfAnotherTime(t *testing.T) {
+	t.Parallel()
+	s, _ := manyShelf(t)
+	write := func(name, want string) {
+		t.Helper()
+		a := s.ok("lto", "write", "-f", "lib:0", "--name", name, "-")
+		if want == "" && strings.Contains(a.stderr, "warning") || !strings.Contains(a.stderr, want) {
+			t.Errorf("write %s says %q; want %q", name, a.stderr, want)
+		}
+	}
+	swap := func(dir string, between func()) {
+		t.Helper()
+		now, then := filepath.Join(s.state, dir), filepath.Join(t.TempDir(), "then")
+		if err := os.CopyFS(then, os.DirFS(now)); err != nil {
+			t.Fatal(err)
+		}
+		between()
+		if err := errors.Join(os.RemoveAll(now), os.CopyFS(now, os.DirFS(then))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swap("media", func() { write("three", "") })
+	write("four", "holds archives from tape file 5 on that the catalog does not know")
+	s.ok("lto", "scan", "-f", "lib:0")
+	swap("vtl", func() { write("five", "") })
+	write("six", "the catalog has archives in tape file 9 or behind that K00001L8 does not hold any more")
+	s.ok("lto", "scan", "-f", "lib:0")
+	write("seven", "")
 }
 
 // blockAt gives the place in the image of the data of a block of a tape file.
