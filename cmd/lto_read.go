@@ -31,7 +31,7 @@ func ltoReadCommand() *command {
 
 With members named, only the parts of the tape that hold them are read. A member is named as the archive lists it; a directory takes all below it; patterns are as for 'calypso lto write'.
 
-Members whose names or links lead out of the directory are not restored and are named (status 3). A stream has no members: give it to its program with --stdout.`,
+Files that are there under the names of members are replaced, and so are symbolic links and files where members are directories; directories that hold something are not. Members whose names or links lead out of the directory are not restored and are named (status 3). A stream has no members: give it to its program with --stdout.`,
 		Args: []arg{{Name: "MEMBER", Usage: "a member, a directory or a pattern", Optional: true, Repeated: true}},
 		Flags: append(archiveFlags(),
 			stringFlag("directory", "DIR", "restore below this directory").Short("C").Files(),
