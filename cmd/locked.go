@@ -91,10 +91,10 @@ func (s *scan) unread() error {
 		WithHint("'calypso key import' adds a key; then scan again")
 }
 
-// keepLocked keeps what the catalog knows of archives that are encrypted and whose key is not at hand: a
-// scan without the key must not make the catalog forget them.
-func (s *scan) keepLocked(store *catalog.Store, c catalog.Cartridge, keep func(catalog.Archive, io.Reader) error) error {
-	if len(s.locked) == 0 {
+// keepUnread keeps what the catalog knows of archives whose manifest cannot be read, for want of the key or
+// because it is damaged: the catalog may be the only one left that can tell whether their bytes are right.
+func (s *scan) keepUnread(store *catalog.Store, c catalog.Cartridge, keep func(catalog.Archive, io.Reader) error) error {
+	if len(s.locked) == 0 && len(s.damaged) == 0 {
 		return nil
 	}
 	old, err := store.Get(c.Volume)
@@ -109,7 +109,7 @@ func (s *scan) keepLocked(store *catalog.Store, c catalog.Cartridge, keep func(c
 		return err
 	}
 	for _, a := range list {
-		if !s.isLocked(a) {
+		if !s.isLocked(a) && !s.lostManifest(a) {
 			continue
 		}
 		if err := s.keep(store, a, keep); err != nil {
@@ -126,8 +126,20 @@ func (s *scan) isLocked(a catalog.Archive) bool {
 	return slices.ContainsFunc(s.locked, func(f archive.LockedFile) bool { return f.File == a.File && f.FirstBlock == a.FirstBlock })
 }
 
+// lostManifest tells whether the archive of the catalog is on the tape as it was, and its manifest damaged.
+func (s *scan) lostManifest(a catalog.Archive) bool {
+	return s.isDamaged(a.ManifestFile) && slices.ContainsFunc(s.torn, func(f archive.TornFile) bool {
+		return f.File == a.File && f.FirstBlock == a.FirstBlock && f.Blocks == a.Blocks
+	})
+}
+
+func (s *scan) isDamaged(file int64) bool {
+	return slices.ContainsFunc(s.damaged, func(d archive.DamagedFile) bool { return d.File == file })
+}
+
 func (s *scan) keep(store *catalog.Store, a catalog.Archive, keep func(catalog.Archive, io.Reader) error) error {
 	s.archives = append(s.archives, a)
+	s.torn = slices.DeleteFunc(s.torn, func(f archive.TornFile) bool { return f.File == a.File })
 	s.locked = slices.DeleteFunc(s.locked, func(f archive.LockedFile) bool { return f.File == a.File || f.File == a.ManifestFile })
 	if keep == nil {
 		return nil
@@ -141,6 +153,17 @@ func (s *scan) keep(store *catalog.Store, a catalog.Archive, keep func(catalog.A
 	}
 	defer members.Close()
 	return keep(a, members)
+}
+
+// neededKeys is what is known of the files that cannot be read, so that nobody deletes their keys.
+func (s *scan) neededKeys() []catalog.LockedFile {
+	var list []catalog.LockedFile
+	for _, f := range s.locked {
+		if f.KeyID != "" {
+			list = append(list, catalog.LockedFile{File: f.File, KeyID: f.KeyID})
+		}
+	}
+	return list
 }
 
 // keepAnnounced keeps the announcement of an archive whose writer died and that is locked.

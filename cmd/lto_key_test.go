@@ -174,9 +174,14 @@ func TestKeysThatAreNotAtHand(t *testing.T) {
 	}
 	v.fails(errcode.KeyNeeded, "lto", "read", "-f", "lib:0", "--name", "one", "-C", t.TempDir())
 	v.fails(errcode.KeyNeeded, "lto", "read", "-f", "lib:0", "--file", "1", "-C", t.TempDir())
-	// With the keys all of it comes back.
+	// With the keys all of it comes back; until then no key goes that the tape said it needs.
 	if err := os.Rename(keys+".away", keys); err != nil {
 		t.Fatal(err)
+	}
+	for name, id := range map[string]string{"a": v.idA, "b": v.idB} {
+		if doc := v.fails(errcode.KeyInUse, "key", "delete", id, "--confirm", name); !strings.Contains(doc.Message, "K00001L8") {
+			t.Errorf("key delete says %q; want the cartridge", doc.Message)
+		}
 	}
 	v.ok("lto", "scan", "-f", "lib:0", "--passphrase-file", v.pass)
 	v.ok("lto", "list", "-f", "lib:0", "--json").into(t, &list)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -242,7 +243,11 @@ func (s *scan) doc(drive string) listDoc {
 	doc := listDoc{Drive: drive, Volume: s.label.Volume, UUID: s.label.UUID, Source: "tape"}
 	doc.add(s.archives)
 	for _, f := range s.torn {
-		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(f.File, "", time.Time{}, "it has no manifest: its writer died"))
+		why := "it has no manifest: its writer died"
+		if s.isDamaged(f.File + 1) {
+			why = fmt.Sprintf("what follows it, tape file %d, is damaged", f.File+1)
+		}
+		doc.Incomplete = append(doc.Incomplete, newUnfinishedDoc(f.File, "", time.Time{}, why))
 	}
 	for _, f := range s.damaged {
 		doc.Damaged = append(doc.Damaged, damagedDoc{f.File, newItemErrorDoc(f.Err)})
@@ -264,7 +269,7 @@ func (s *scan) verdict() error {
 func ltoScanCommand() *command {
 	return driveVerb(&command{
 		Name: "scan", Summary: "rebuild the catalog of the cartridge from the tape alone",
-		Description: "Reads the label and every manifest, and replaces what the catalog knows of the cartridge. The data of the archives is passed over. Use it for a tape from elsewhere, or when the state directory was lost.\n\nOf an encrypted archive whose key is not at hand, the id of the key is said, what the catalog had stays, and the status is 3 when it had nothing.",
+		Description: "Reads the label and every manifest, and replaces what the catalog knows of the cartridge. The data of the archives is passed over. Use it for a tape from elsewhere, or when the state directory was lost.\n\nOf an encrypted archive whose key is not at hand, the id of the key is said, what the catalog had stays, and the status is 3 when it had nothing. Where a manifest is damaged, what the catalog had of its archive stays too, and the status is 3.",
 		Examples:    []example{{"calypso lto scan -f vtl01:0", "rebuild the catalog of this tape"}},
 		Exits:       []errcode.Exit{errcode.ExitPartial, errcode.ExitMismatch},
 		Mutates:     true,
@@ -295,7 +300,7 @@ func runLTOScan(ctx context.Context, inv *invocation) (err error) {
 func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartridge) (*scan, error) {
 	s := &scan{}
 	if inv.dryRun {
-		return s, errors.Join(s.run(ctx, d, nil), s.keepLocked(inv.catalog(), c, nil))
+		return s, errors.Join(s.run(ctx, d, nil), s.keepUnread(inv.catalog(), c, nil))
 	}
 	rebuild, err := inv.catalog().Rebuild(c.Volume)
 	if err != nil {
@@ -305,12 +310,13 @@ func (inv *invocation) scanInto(ctx context.Context, d *drive, c catalog.Cartrid
 	if err := s.run(ctx, d, rebuild.Add); err != nil {
 		return s, err
 	}
-	if err := s.keepLocked(inv.catalog(), c, rebuild.Add); err != nil {
+	if err := s.keepUnread(inv.catalog(), c, rebuild.Add); err != nil {
 		return s, err
 	}
 	if c.Writing, err = s.announce(inv.catalog(), c); err != nil {
 		return s, err
 	}
+	c.Locked = s.neededKeys()
 	return s, rebuild.Commit(ctx, c)
 }
 

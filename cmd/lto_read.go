@@ -31,7 +31,7 @@ func ltoReadCommand() *command {
 
 With members named, only the parts of the tape that hold them are read. A member is named as the archive lists it; a directory takes all below it; patterns are as for 'calypso lto write'.
 
-Members whose names or links lead out of the directory are not restored and are named (status 3). A stream has no members: give it to its program with --stdout.`,
+Files that are there under the names of members are replaced, and so are symbolic links and files where members are directories; directories that hold something are not. Members whose names or links lead out of the directory are not restored and are named (status 3). A stream has no members: give it to its program with --stdout.`,
 		Args: []arg{{Name: "MEMBER", Usage: "a member, a directory or a pattern", Optional: true, Repeated: true}},
 		Flags: append(archiveFlags(),
 			stringFlag("directory", "DIR", "restore below this directory").Short("C").Files(),
@@ -269,17 +269,21 @@ func (t *openedArchive) options(bar *progress, phase string) archive.ReadOptions
 	return o
 }
 
-// hasMemberList tells whether the catalog has the list of the archive's members; the tape has it too.
+// hasMemberList tells whether the catalog has the list of the archive's members, whole: files are held
+// against it, and damage of the list must not count as damage of the tape, which has the list too.
 func (t *openedArchive) hasMemberList() bool {
 	if t.entry == nil || t.entry.MembersSHA256 == "" {
 		return false
 	}
 	list, err := t.store.OpenMembers(t.entry)
+	if err == nil {
+		_, err = io.Copy(io.Discard, list)
+		err = errors.Join(err, list.Close())
+	}
 	if err != nil {
 		t.inv.warn("the member list in the catalog cannot be used, so that on the tape is: %v", err)
-		return false
 	}
-	return list.Close() == nil
+	return err == nil
 }
 
 func (t *openedArchive) read(ctx context.Context) error {

@@ -189,6 +189,7 @@ type tapeWrite struct {
 	key     *writeKey
 	job     tapeJob
 	lastEnd int64 // tape file of the last manifest as the catalog has it
+	next    int64 // tape file of the next archive as the catalog has it
 	unknown bool  // the catalog did not know the cartridge
 	began   bool  // the archive is announced in the catalog
 }
@@ -216,8 +217,12 @@ func (w *tapeWrite) prepare(ctx context.Context) error {
 		return errcode.New(errcode.MediaCatalogMismatch, l.Volume, "the catalog describes the cartridge with UUID %s, this one has %s", c.UUID, l.UUID)
 	}
 	list, err := w.store.Archives(l.Volume)
+	w.next = 1
 	if n := len(list); n > 0 {
-		w.lastEnd = list[n-1].ManifestFile
+		w.lastEnd, w.next = list[n-1].ManifestFile, list[n-1].ManifestFile+1
+		if w.lastEnd == 0 {
+			w.next = list[n-1].File
+		}
 	}
 	if f := announced(c, list); f != nil {
 		w.torn = &archive.TornArchive{File: f.File, Name: f.Name, Host: f.Host, Started: f.Started}
@@ -288,11 +293,13 @@ func (w *tapeWrite) run(ctx context.Context) error {
 		MemberSpool: inv.places.StateDir, Torn: w.torn, TotalBytes: w.job.total, Progress: archiveProgress(bar, "writing"),
 		OnStart: func(file, firstBlock int64) error {
 			w.began = true
+			w.follow(file, file)
 			inv.detail("writing tape file %d from block %d on", file, firstBlock)
 			_, err := w.store.Begin(ctx, w.label.Volume, catalog.InFlight{File: file, Name: src.Name, Started: time.Now().UTC().Truncate(time.Second), PID: os.Getpid(), Host: hostName(), KeyID: w.key.id()})
 			return err
 		},
 		OnClosed: func(c archive.Closed, members *archive.MemberList) error {
+			w.follow(c.Manifest.File, c.ManifestFile+1)
 			return w.store.Add(context.WithoutCancel(ctx), w.label.Volume, catalog.Archive{Manifest: c.Manifest, ManifestFile: c.ManifestFile}, members.Reader())
 		},
 	})
@@ -311,6 +318,20 @@ func (w *tapeWrite) run(ctx context.Context) error {
 			WithState("the archive is file %d of %s and is intact", res.Manifest.File, w.label.Volume)
 	}
 	return err
+}
+
+// follow tells when an archive is not in the tape file where the catalog ends: one of the two is older than the
+// other. The tape is right. next is the file behind it.
+func (w *tapeWrite) follow(file, next int64) {
+	scan := fmt.Sprintf("'calypso lto scan -f %s' makes it right", w.drive.name)
+	switch {
+	case w.unknown: // that is told already
+	case file > w.next:
+		w.inv.warn("%s holds archives from tape file %d on that the catalog does not know; %s", w.label.Volume, w.next, scan)
+	case file < w.next:
+		w.inv.warn("the catalog has archives in tape file %d or behind that %s does not hold any more; %s", file, w.label.Volume, scan)
+	}
+	w.next = next
 }
 
 // nothingOf gives the refusal of an empty source the reason and hint for its kind: files come from no

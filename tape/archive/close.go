@@ -100,15 +100,15 @@ func (w *writer) awaitReport(ended bool) (report pax.Report, ok bool) {
 	}
 }
 
-// lost counts the problems that kept something out of the archive.
+// lost counts the files that something was kept out of; one file can have several problems.
 func lost(problems []pax.Problem) int64 {
-	var n int64
+	paths := map[string]bool{}
 	for _, p := range problems {
 		if !p.Notice() {
-			n++
+			paths[p.Path] = true
 		}
 	}
-	return n
+	return int64(len(paths))
 }
 
 // stillThere makes sure that the tape is behind the last block. A drive tells its host once that it was reset or

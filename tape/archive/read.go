@@ -25,8 +25,8 @@ type ReadOptions struct {
 	KeepDamaged             bool
 	NumericOwner, SameOwner bool
 
-	// MemberList opens the archive's member list from the catalog. When it is nil and members are
-	// asked for by name, or the manifest is unknown, the list is read from the tape.
+	// MemberList opens the archive's member list from the catalog. When it is nil and files are restored,
+	// or the manifest is unknown, the list is read from the tape.
 	MemberList   func() (io.ReadCloser, error)
 	Volume, UUID string // what the label must say; both empty: the label is not looked at
 	BufferBytes  int64  // 0: DefaultBufferBytes
@@ -147,7 +147,7 @@ func (r *reader) findManifest(ctx context.Context) error {
 }
 
 func (r *reader) needsList() bool {
-	return r.list == nil && r.o.Stdout == nil && len(r.o.Members) > 0 && r.manifest.MembersSHA256 != ""
+	return r.list == nil && r.o.Stdout == nil && r.manifest.MembersSHA256 != ""
 }
 
 // sameArchive compares what two manifests say of the bytes on the tape.

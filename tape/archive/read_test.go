@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,6 +142,39 @@ func TestReadSubset(t *testing.T) {
 
 // TestReadSubsetCutShort: a header that has become zeros ends a tar. Not all that was asked for is
 // there then, whatever the rest looks like.
+// The name of a file that looks like a pattern is that file, and nothing else of the destination is touched.
+func TestReadSubsetNameLikeAPattern(t *testing.T) {
+	d := labelledTape(t)
+	dir := filepath.Join(t.TempDir(), "tree")
+	for _, name := range []string{"a1", "a[1]", "b2", "sub/a1"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustWrite(t, d, treeSource("tree", dir))
+	in := strings.TrimPrefix(dir, "/")
+	for _, tt := range []struct{ members, want []string }{
+		{[]string{in + "/a[1]"}, []string{"a[1]"}},
+		{[]string{in + "/a[1]", "./" + in + "/a[1]", "b[12]"}, []string{"a[1]", "b2"}},
+		{[]string{in + "/[ab]?"}, []string{"a1", "b2"}},
+	} {
+		var got []string
+		o := readOptions(t)
+		o.Dest, o.Members = t.TempDir(), tt.members
+		o.OnMember = func(m pax.Member) error {
+			got = append(got, strings.TrimPrefix(m.Path, in+"/"))
+			return nil
+		}
+		if _, err := Read(context.Background(), d, nil, 1, o); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%q restores %q; want %q", tt.members, got, tt.want)
+		}
+	}
+}
+
 func TestReadSubsetCutShort(t *testing.T) {
 	d := labelledTape(t)
 	dir := sampleTree(t)

@@ -146,6 +146,26 @@ func TestScanMediumError(t *testing.T) {
 	}
 }
 
+// A list that cannot be read is damage of its manifest, and no torn archive behind it.
+func TestScanListMediumError(t *testing.T) {
+	d := labelledTape(t)
+	mustWrite(t, d, treeSource("tree", sampleTree(t)))
+	mustWrite(t, d, streamSource("next", []byte("data")))
+	second := 2 // the second block of the manifest
+	for d.objects[second] != nil {
+		second++
+	}
+	second += 2
+	if d.objects[second] == nil {
+		t.Fatal("the manifest is too short for this test")
+	}
+	d.readFault = map[int]error{second: errcode.New(errcode.TapeMediumError, "fake", "read error")}
+	s := mustScan(t, d)
+	if len(s.Damaged) != 1 || s.Damaged[0].File != 2 || len(s.Torn) != 0 || s.Archives != 2 {
+		t.Errorf("%+v", s.ScanResult)
+	}
+}
+
 func TestScanNewerManifest(t *testing.T) {
 	d := labelledTape(t)
 	for i := range 2 {

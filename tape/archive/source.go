@@ -43,7 +43,7 @@ func isPipe(v any) bool {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeNamedPipe != 0
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 // some shells and sshd connect by socketpair(2)
 }
 
 // fillFromStream reads the stream straight into the ring's blocks.

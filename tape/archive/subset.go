@@ -12,22 +12,12 @@ import (
 // beside each other are one stretch.
 func (r *reader) planSubset() ([]stretch, *memberCheck, error) {
 	match := pax.NewMatcher(r.o.Members)
-	wanted, err := newMemberCheck(r.list, match)
+	parts, err := r.wanted(match)
+	if err == nil && match.Settle() {
+		parts, err = r.wanted(match)
+	}
 	if err != nil {
 		return nil, nil, err
-	}
-	defer wanted.close()
-	var parts []stretch
-	for wanted.next() {
-		m := wanted.scan.Member()
-		if n := len(parts); n > 0 && parts[n-1].offset+parts[n-1].length == m.Offset {
-			parts[n-1].length += m.Length
-			continue
-		}
-		parts = append(parts, stretch{m.Offset, m.Length})
-	}
-	if err := wanted.scan.Err(); err != nil {
-		return nil, nil, damagedList(*r.manifest, err)
 	}
 	if missing := match.Missing(); len(missing) > 0 {
 		return nil, nil, notFound(r.file, missing)
@@ -38,8 +28,30 @@ func (r *reader) planSubset() ([]stretch, *memberCheck, error) {
 	if last := parts[len(parts)-1]; last.offset+last.length > r.manifest.SizeBytes {
 		return nil, nil, damagedList(*r.manifest, fmt.Errorf("a member ends behind the archive's %d bytes", r.manifest.SizeBytes))
 	}
-	check, err := newMemberCheck(r.list, pax.NewMatcher(r.o.Members))
+	check, err := newMemberCheck(r.list, match)
 	return parts, check, err
+}
+
+// wanted goes through the member list once.
+func (r *reader) wanted(match *pax.Matcher) ([]stretch, error) {
+	check, err := newMemberCheck(r.list, match)
+	if err != nil {
+		return nil, err
+	}
+	defer check.close()
+	var parts []stretch
+	for check.next() {
+		m := check.scan.Member()
+		if n := len(parts); n > 0 && parts[n-1].offset+parts[n-1].length == m.Offset {
+			parts[n-1].length += m.Length
+			continue
+		}
+		parts = append(parts, stretch{m.Offset, m.Length})
+	}
+	if err := check.scan.Err(); err != nil {
+		return nil, damagedList(*r.manifest, err)
+	}
+	return parts, nil
 }
 
 // memberCheck compares the members that are read with the member list, in step: both are in the

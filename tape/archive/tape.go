@@ -68,9 +68,9 @@ func (f *fileReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// skip passes over the rest of the file.
+// skip passes over the rest of the file, also where it could not be read.
 func (f *fileReader) skip() error {
-	if f.end != nil {
+	if errors.Is(f.end, io.EOF) {
 		return nil
 	}
 	f.rest = nil

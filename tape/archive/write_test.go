@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"calypso/sys/errcode"
 	"calypso/tape/archive/pax"
 )
@@ -215,11 +217,15 @@ func TestWriteInterruptedInHangingSource(t *testing.T) {
 func TestWriteInterruptedWithItsPipe(t *testing.T) {
 	defer func(was time.Duration) { signalGrace = was }(signalGrace)
 	signalGrace = time.Hour
-	for _, given := range []int{0, 3 << 20} {
+	for _, c := range []struct {
+		given int
+		open  func() (r, w *os.File, err error)
+	}{{0, os.Pipe}, {3 << 20, os.Pipe}, {3 << 20, socketPair}} {
+		given := c.given
 		d := labelledTape(t)
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
-		r, w, err := os.Pipe()
+		r, w, err := c.open()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,6 +246,15 @@ func TestWriteInterruptedWithItsPipe(t *testing.T) {
 			t.Errorf("manifest %+v", res.Manifest)
 		}
 	}
+}
+
+// socketPair is the pipe of shells that have none.
+func socketPair() (r, w *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
 }
 
 func TestWriteInterruptedBeforeTheFirstByte(t *testing.T) {

@@ -49,6 +49,14 @@ type Cartridge struct {
 	Location       string    `yaml:"location"`       // where it was seen: "vtl01:slot 3"; "" when not known
 	CapacityBytes  int64     `yaml:"capacity_bytes"` // native; 0 when not known
 	Writing        *InFlight `yaml:"writing,omitempty"`
+	// Locked are the files that a scan could not read for want of their keys.
+	Locked []LockedFile `yaml:"locked,omitempty"`
+}
+
+// LockedFile is an encrypted tape file of which the catalog knows no more than the id of its key.
+type LockedFile struct {
+	File  int64  `yaml:"file"`
+	KeyID string `yaml:"key_id"`
 }
 
 // InFlight announces an archive that is being written.

@@ -332,6 +332,38 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
+// A list that the tape does not give any more stays what the catalog has, if it is the one of that archive.
+func TestRebuildKeepsAListThatTheTapeLost(t *testing.T) {
+	s := newStore(t, testVolume)
+	old := mustFinish(t, s, testVolume, 0, "a")
+	mustFinish(t, s, testVolume, 1, "b")
+	r, err := s.Rebuild(testVolume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Discard()
+	broken := errReader{errors.New("damaged")}
+	another, _ := testArchive(testVolume, 1, "another")
+	for _, a := range []Archive{old, another} {
+		if err := r.Add(a, broken); !errors.Is(err, broken.err) {
+			t.Errorf("file %d: error %v", a.File, err)
+		}
+	}
+	if err := r.Commit(ctx, cartridge(testVolume)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Archives(testVolume)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if err := s.Members(ctx, &got[0], func(*pax.Member) error { return nil }); err != nil {
+		t.Errorf("the list that was known: %v", err)
+	}
+	if got[1].MembersSHA256 != "" {
+		t.Error("an archive got the list of another")
+	}
+}
+
 func TestRebuildDiscarded(t *testing.T) {
 	s := newStore(t, testVolume)
 	want := mustFinish(t, s, testVolume, 0, "a")

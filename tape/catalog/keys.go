@@ -35,7 +35,8 @@ func (s *Store) KeyUses() (map[string][]KeyUse, error) {
 	return uses, nil
 }
 
-// keyFiles gives the encrypted archives of a volume by the id of their key, an announced one too.
+// keyFiles gives the encrypted archives of a volume by the id of their key, an announced one and those that
+// a scan could not read too.
 func (s *Store) keyFiles(volume string) (map[string][]int64, error) {
 	c, err := s.Get(volume)
 	if err != nil {
@@ -53,6 +54,9 @@ func (s *Store) keyFiles(volume string) (map[string][]int64, error) {
 	}
 	if w := c.Writing; w != nil && w.KeyID != "" && !slices.Contains(files[w.KeyID], w.File) {
 		files[w.KeyID] = append(files[w.KeyID], w.File)
+	}
+	for _, f := range c.Locked {
+		files[f.KeyID] = append(files[f.KeyID], f.File)
 	}
 	return files, nil
 }

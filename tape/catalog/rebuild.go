@@ -39,19 +39,29 @@ func (s *Store) Rebuild(volume string) (*Rebuild, error) {
 }
 
 // Add adds an archive with its member list (nil: none). When the list turns out to be damaged, the
-// error is its reader's and the archive is added without it.
+// error is its reader's, and the archive is added with the list that the catalog has of it, or without.
 func (r *Rebuild) Add(a Archive, members io.Reader) error {
 	path := filepath.Join(r.staging, filepath.Base(r.store.membersPath(r.volume, a.File)))
 	var err error
 	if members != nil {
 		err = writeMembers(path, members)
 	}
-	if members == nil || err != nil {
+	if members == nil || err != nil && r.copyKnown(path, &a) != nil {
 		_ = os.Remove(path)
 		a.MembersBytes, a.MembersSHA256 = 0, ""
 	}
 	r.archives = append(r.archives, a)
 	return err
+}
+
+// copyKnown stages the list that the catalog has of an archive, if it is the one its manifest names.
+func (r *Rebuild) copyKnown(path string, a *Archive) error {
+	known, err := r.store.OpenMembers(a)
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	return writeMembers(path, known)
 }
 
 // Len says how many archives were added.

@@ -2,13 +2,15 @@ package pax
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
 // Match reports whether a restore of members takes the member of that path. An empty list takes
 // all. A name takes the member of exactly that path and, when that is a directory, all beneath it. A
 // name holding any of `*?[\` that is no such path is also tried as a glob, by the rules of Selection,
-// against the path, its base name and every directory that leads to it.
+// against the path, its base name and every directory that leads to it. Only who has seen all paths knows
+// that it is none: see Settle.
 func Match(members []string, path string) bool {
 	return NewMatcher(members).Match(path)
 }
@@ -20,6 +22,7 @@ type Matcher struct {
 	literals map[string]int // cleaned name -> index in order
 	globs    []memberGlob
 	found    []bool
+	exact    []bool // found as the name that it is
 }
 
 type memberGlob struct {
@@ -30,7 +33,7 @@ type memberGlob struct {
 // NewMatcher compiles members for many calls of Match.
 func NewMatcher(members []string) *Matcher {
 	m := &Matcher{all: len(members) == 0, order: members,
-		literals: make(map[string]int, len(members)), found: make([]bool, len(members))}
+		literals: make(map[string]int, len(members)), found: make([]bool, len(members)), exact: make([]bool, len(members))}
 	for i, name := range members {
 		m.literals[cleanPattern(name)] = i
 		if strings.ContainsAny(name, `*?[\`) {
@@ -46,6 +49,14 @@ func (m *Matcher) Match(path string) bool {
 		return true
 	}
 	return m.matchLiteral(path) || m.matchGlobs(path)
+}
+
+// Settle is called when all paths were seen: names that were found as they are stand for nothing else, whatever
+// they look like. It tells whether another round of Match would give less.
+func (m *Matcher) Settle() bool {
+	before := len(m.globs)
+	m.globs = slices.DeleteFunc(m.globs, func(g memberGlob) bool { return m.exact[m.literals[cleanPattern(m.order[g.index])]] })
+	return len(m.globs) < before
 }
 
 // Missing gives the names that no path matched so far, in the order they were given.
@@ -64,7 +75,7 @@ func (m *Matcher) matchLiteral(name string) bool {
 	name = cleanPattern(name)
 	for {
 		if i, ok := m.literals[name]; ok {
-			m.found[i] = true
+			m.found[i], m.exact[i] = true, true
 			return true
 		}
 		slash := strings.LastIndexByte(name, '/')

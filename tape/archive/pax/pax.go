@@ -60,6 +60,7 @@ const (
 	KindGrew        = "grew"        // got longer while read: cut at the size it had
 	KindChanged     = "changed"     // was written while read, its size stayed
 	KindSocket      = "socket"      // a notice: sockets are not archived
+	KindSameName    = "same_name"   // another root has its name in the archive: a restore gives back only one
 	KindUnsupported = "unsupported" // a type of file or member that is not known here
 	KindXattr       = "xattr"       // an extended attribute or ACL could not be read or restored
 )

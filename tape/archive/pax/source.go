@@ -27,7 +27,8 @@ func (w *walker) file(at where) error {
 		w.problem(at, KindVanished, errors.New("no longer a regular file"))
 		return nil
 	}
-	if done, err := w.hardLink(at, &st); done {
+	key := inodeOf(&st, fd, "", unix.AT_EMPTY_PATH)
+	if done, err := w.hardLink(at, &st, key); done {
 		return err
 	}
 	e := newEntry(TypeFile, at.path, &st)
@@ -36,7 +37,7 @@ func (w *walker) file(at where) error {
 	if err := w.emit(e); err != nil {
 		return err
 	}
-	w.remember(at, &st)
+	w.remember(at, &st, key)
 	return w.content(at, fd, &st, e.sparse)
 }
 
@@ -54,6 +55,7 @@ func (w *walker) extents(at where, fd int, st *unix.Stat_t) []extent {
 
 // content puts the data of an open file on the belt: always as many bytes as its header says.
 func (w *walker) content(at where, fd int, st *unix.Stat_t, sparse []extent) error {
+	looksAgain := st.Size > chunkMin || sparse != nil // else it is read at once, and as it is then
 	if sparse == nil {
 		sparse = []extent{{0, st.Size}}
 	}
@@ -63,7 +65,7 @@ func (w *walker) content(at where, fd int, st *unix.Stat_t, sparse []extent) err
 			return err
 		}
 	}
-	if st.Size > chunkMin && r.failed == nil {
+	if looksAgain && r.failed == nil {
 		r.compare(st)
 	}
 	if r.failed != nil {
@@ -124,7 +126,7 @@ func (r *fileReader) judge(n int, want, pos int64, err error) {
 	}
 }
 
-// compare looks at a large file again after it was read.
+// compare looks at a file again after it was read in several steps, its map being one.
 func (r *fileReader) compare(before *unix.Stat_t) {
 	var now unix.Stat_t
 	if unix.Fstat(r.fd, &now) != nil {
@@ -166,7 +168,8 @@ func (w *walker) special(at where) error {
 		w.notArchived(at, fileType(st.Mode))
 		return nil
 	}
-	if done, err := w.hardLink(at, &st); done {
+	key := inodeOf(&st, at.dir, at.name, unix.AT_SYMLINK_NOFOLLOW)
+	if done, err := w.hardLink(at, &st, key); done {
 		return err
 	}
 	e := newEntry(t, at.path, &st)
@@ -179,7 +182,7 @@ func (w *walker) special(at where) error {
 		e.link = target
 	}
 	e.records = w.attributes(at, unopened(at.dir, at.name))
-	w.remember(at, &st)
+	w.remember(at, &st, key)
 	return w.emit(e)
 }
 

@@ -31,7 +31,12 @@ type topLevel struct {
 	dev    uint64
 }
 
-type inode struct{ dev, ino uint64 }
+// inode is a file, whatever its names. born tells it from a later one that got its number: a live system
+// deletes and makes files with several names while it is archived.
+type inode struct {
+	dev, ino uint64
+	born     unix.StatxTimestamp // zero where the file system does not tell, and for files with one name
+}
 
 // linked is a file with more than one name: the first one archived, and how many names may follow.
 type linked struct {
@@ -61,21 +66,22 @@ func newWalker(sel Selection, b *belt) *walker {
 
 // run walks everything selected. Its error is the belt's: the run's context ended.
 func (w *walker) run() error {
+	roots := map[string]inode{} // by their names in the archive
 	for _, root := range w.sel.Roots {
-		if err := w.start(root); err != nil {
+		if err := w.start(root, roots); err != nil {
 			return err
 		}
 	}
 	w.exactOnly = true
 	for _, file := range w.sel.Files {
-		if err := w.start(file); err != nil {
+		if err := w.start(file, nil); err != nil {
 			return err
 		}
 	}
 	return w.belt.flush()
 }
 
-func (w *walker) start(given string) error {
+func (w *walker) start(given string, roots map[string]inode) error {
 	w.top = topLevel{given: given, member: memberPath(given)}
 	at := where{dir: unix.AT_FDCWD, name: given, path: w.top.member, included: len(w.include) == 0}
 	var st unix.Stat_t
@@ -89,7 +95,18 @@ func (w *walker) start(given string) error {
 	}
 	w.top.dev = st.Dev
 	at.dtype = fileType(st.Mode)
+	if roots != nil {
+		w.claim(at, roots, inode{dev: st.Dev, ino: st.Ino})
+	}
 	return w.visit(at)
+}
+
+// claim notes the name of a root. Another one of that name is archived too, and takes its place in a restore.
+func (w *walker) claim(at where, roots map[string]inode, file inode) {
+	if other, taken := roots[at.path]; taken && other != file {
+		w.problem(at, KindSameName, fmt.Errorf("another source is %q in the archive too: a restore gives back only one of them", at.path))
+	}
+	roots[at.path] = file
 }
 
 // memberPath gives the archive path of a root as GNU tar does: what is up to the last ".." and
@@ -256,11 +273,10 @@ func (w *walker) attributes(at where, src xattrSource) []record {
 }
 
 // hardLink archives a further name of a file that was archived already.
-func (w *walker) hardLink(at where, st *unix.Stat_t) (done bool, err error) {
+func (w *walker) hardLink(at where, st *unix.Stat_t, key inode) (done bool, err error) {
 	if st.Nlink < 2 {
 		return false, nil
 	}
-	key := inode{st.Dev, st.Ino}
 	first, ok := w.links[key]
 	if !ok || first.path == at.path { // the same name once more: two roots overlap
 		return false, nil
@@ -274,10 +290,19 @@ func (w *walker) hardLink(at where, st *unix.Stat_t) (done bool, err error) {
 }
 
 // remember notes the first name of a file that has others.
-func (w *walker) remember(at where, st *unix.Stat_t) {
+func (w *walker) remember(at where, st *unix.Stat_t, key inode) {
 	if st.Nlink > 1 {
-		w.links[inode{st.Dev, st.Ino}] = &linked{at.path, uint64(st.Nlink) - 1}
+		w.links[key] = &linked{at.path, uint64(st.Nlink) - 1}
 	}
+}
+
+// inodeOf identifies the file that statx(2) finds by dir, name and flags.
+func inodeOf(st *unix.Stat_t, dir int, name string, flags int) inode {
+	var x unix.Statx_t
+	if st.Nlink > 1 && unix.Statx(dir, name, flags, unix.STATX_BTIME, &x) == nil && x.Mask&unix.STATX_BTIME != 0 {
+		return inode{st.Dev, st.Ino, x.Btime}
+	}
+	return inode{dev: st.Dev, ino: st.Ino}
 }
 
 func newEntry(t Type, path string, st *unix.Stat_t) entry {
