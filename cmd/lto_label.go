@@ -184,8 +184,7 @@ func (inv *invocation) writeLabel(ctx context.Context, d *drive, m tape.Medium, 
 	if err := inv.forget(ctx, old); err != nil {
 		return err
 	}
-	// The name is this cartridge's from now on, whichever had it.
-	if err := inv.catalog().Forget(ctx, l.Volume); err != nil && errcode.Of(err) != errcode.MediaNotFound {
+	if err := inv.takeName(ctx, l.Volume); err != nil {
 		return err
 	}
 	if err := d.Rewind(ctx); err != nil {
@@ -206,6 +205,18 @@ func (inv *invocation) writeLabel(ctx context.Context, d *drive, m tape.Medium, 
 	}
 	inv.writeMemory(ctx, d, m, l)
 	return inv.catalog().Replace(ctx, inv.newCartridge(d, m, l), nil)
+}
+
+// takeName makes the name this cartridge's from now on, whichever had it.
+func (inv *invocation) takeName(ctx context.Context, volume string) error {
+	archives, err := inv.catalog().Archives(volume)
+	if err == nil && len(archives) > 0 {
+		inv.warn("the catalog knew %s of another cartridge %s and forgets them; 'calypso lto scan' of that one brings them back", counted(len(archives), "archive"), volume)
+	}
+	if err := inv.catalog().Forget(ctx, volume); errcode.Of(err) != errcode.MediaNotFound {
+		return err
+	}
+	return nil
 }
 
 // forget takes what is about to be destroyed out of the catalog. It comes before the tape: a catalog that
