@@ -194,11 +194,7 @@ func (s Store) planClones(ctx context.Context, clones []string) ([]Plan, error) 
 func (s Store) DestroySnapshots(ctx context.Context, p SnapshotPlan) error {
 	var failed error
 	for _, c := range p.Clones {
-		if left, err := s.left(ctx, []string{c.Name}); err != nil || len(left) == 0 {
-			failed = err
-			continue
-		}
-		if failed = s.Destroy(ctx, c); failed != nil {
+		if failed = s.destroyClone(ctx, c); failed != nil {
 			break
 		}
 	}
@@ -213,6 +209,15 @@ func (s Store) DestroySnapshots(ctx context.Context, p SnapshotPlan) error {
 		failed = errcode.New(errcode.PermissionDenied, p.Spec, "zfs reported no error, and %s is still there", some(left))
 	}
 	return s.half(ctx, Plan{Name: p.Spec, Destroy: p.All()}, s.explain(ctx, p.Spec, failed))
+}
+
+// destroyClone destroys a clone, unless it went with another one.
+func (s Store) destroyClone(ctx context.Context, c Plan) error {
+	left, err := s.left(ctx, []string{c.Name})
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	return s.Destroy(ctx, c)
 }
 
 // destroyNamed destroys snapshots by name. zfs takes many of one dataset at a time; an argument has at most
