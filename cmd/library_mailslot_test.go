@@ -18,6 +18,7 @@ import (
 type person struct {
 	asked strings.Builder
 	does  []func()
+	types string // before Enter
 }
 
 func (p *person) Write(b []byte) (int, error) { return p.asked.Write(b) }
@@ -28,7 +29,7 @@ func (p *person) Read(b []byte) (int, error) {
 	}
 	p.does[0]()
 	p.does = p.does[1:]
-	return copy(b, "\n"), nil
+	return copy(b, p.types+"\n"), nil
 }
 
 // atTerminal runs one command whose standard input is a terminal.
