@@ -18,7 +18,7 @@ func poolChangeCommands() []*command {
 	}
 }
 
-var poolExits = []errcode.Exit{errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}
+var poolExits = []errcode.Exit{errcode.ExitRefused, errcode.ExitNotFound, errcode.ExitBusy, errcode.ExitUnsupported, errcode.ExitDevice}
 
 // poolChangeDoc is the document of a change that has nothing more to tell.
 type poolChangeDoc struct {

@@ -31,6 +31,7 @@ func probeGroup() *command {
 			{Name: "change", Summary: "change", Mutates: true, Args: []arg{{Name: "NAME"}}, Run: probeChange},
 			{Name: "moderate", Summary: "moderate", Danger: moderate, Args: []arg{{Name: "NAME"}}, Run: probeModerate},
 			{Name: "severe", Summary: "severe", Danger: severe, Mutates: true, Args: []arg{{Name: "NAME"}}, Run: probeSevere},
+			{Name: "each", Summary: "each", Danger: severe, Mutates: true, Args: []arg{{Name: "NAME", Repeated: true}}, Run: probeEach},
 			{Name: "deep", Summary: "deep", Commands: []*command{probeVerb("verb", probeFlags, probeFlagList()...)}},
 		},
 	}
@@ -120,6 +121,17 @@ func probeModerate(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	return inv.emit(probeDoc{}, func(p *page) { p.line("removed %s", inv.arg("NAME")) })
+}
+
+func probeEach(ctx context.Context, inv *invocation) error {
+	var list []doomed
+	for _, name := range inv.argList("NAME") {
+		list = append(list, doomed{name, "destroy " + name})
+	}
+	if err := inv.confirmEach(ctx, list); err != nil {
+		return err
+	}
+	return inv.emit(probeDoc{}, func(p *page) { p.line("destroyed %d", len(list)) })
 }
 
 func probeSevere(ctx context.Context, inv *invocation) error {

@@ -245,6 +245,21 @@ func TestMoves(t *testing.T) {
 	}
 }
 
+// Home is where it came from, though another slot is free before it.
+func TestUnloadGoesHome(t *testing.T) {
+	r := newRobot()
+	c := newTestChanger(r)
+	if m, err := c.Load(t.Context(), 3, 0); err != nil || m.Barcode != "V00003L8" {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if r.at(1002).barcode != "" {
+		t.Fatal("slot 2 is to be free")
+	}
+	if m, err := c.Unload(t.Context(), 0, 0); err != nil || m.To.String() != "slot 3" {
+		t.Errorf("%+v, %v; want it in slot 3", m, err)
+	}
+}
+
 func TestUnloadWhenHomeIsTaken(t *testing.T) {
 	r := newRobot()
 	r.at(1002).barcode = "V00007L8"

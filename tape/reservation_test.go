@@ -73,6 +73,17 @@ func TestOustAllFails(t *testing.T) {
 	wantCode(t, d.OustAll(t.Context(), 7), errcode.ReservedElsewhere)
 }
 
+// PREEMPT leaves the commands of the other host to end, PREEMPT AND ABORT (service action 05h) does not (SPC-5).
+func TestPreempt(t *testing.T) {
+	const list = "0000000000000001 0000000000000abc 0000000000000000"
+	d, _ := newDrive(t, step{cdb: "5f 04 03 00 00 00 00 00 18 00", out: list}, step{cdb: "5f 05 03 00 00 00 00 00 18 00", out: list})
+	for _, abort := range []bool{false, true} {
+		if err := d.Preempt(t.Context(), 1, 0xabc, abort); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Linux as a target answers the RELEASE of a host that is not registered any more with 2/08/00.
 func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
 	release := step{cdb: "5f 02 03 00 00 00 00 00 18 00", out: "*", sense: "70 00 02 00000000 0a 00000000 0800 00 000000"}

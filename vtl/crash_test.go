@@ -227,3 +227,26 @@ func TestExchangeSurvivesCrash(t *testing.T) {
 			}
 		})
 }
+
+// A kill, or a full disk, can leave the mark of an unfinished create in a library that is finished: the next
+// create, and the next delete, leave it alone.
+func TestMarkOfAFinishedLibrary(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, spec("done", 3))
+	if err := os.WriteFile(filepath.Join(l.dir(), markerName), nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	before := files(t, s)
+	other := create(t, s, spec("other", 1))
+	_, err := s.Create(background, spec("done", 3))
+	wantCode(t, "Create again", err, errcode.LibraryExists)
+	if err := s.Delete(background, other.Name, false); err != nil {
+		t.Fatal(err)
+	}
+	after := files(t, s)
+	for path := range before {
+		if _, ok := after[path]; !ok {
+			t.Errorf("%s is gone", path)
+		}
+	}
+}

@@ -180,6 +180,55 @@ func TestDamagedCartridge(t *testing.T) {
 	}
 }
 
+// Recording an archive of a dead writer ends the announcement of that one only.
+func TestAddEndsItsOwnAnnouncement(t *testing.T) {
+	s := newStore(t, testVolume)
+	a, list := testArchive(testVolume, 0, "a")
+	w := InFlight{File: a.File, Name: "n", Started: testTime, PID: 7, Host: "h"}
+	for _, c := range []struct {
+		file  int64
+		stays bool
+	}{{a.File + 2, true}, {a.File, false}} {
+		w.File = c.file
+		if _, err := s.Begin(ctx, testVolume, w); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Add(ctx, testVolume, a, bytes.NewReader(list)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Get(testVolume); err != nil || (got.Writing != nil) != c.stays {
+			t.Errorf("file %d announced, %d recorded: %+v, %v; want it to stay: %v", c.file, a.File, got.Writing, err, c.stays)
+		}
+		if err := s.Abort(ctx, testVolume); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Abort(ctx, testVolume); err != nil {
+		t.Errorf("Abort of nothing = %v", err)
+	}
+}
+
+// An archive says on which cartridge it is, by name and UUID: no other one's record takes it.
+func TestArchiveOfAnotherCartridge(t *testing.T) {
+	const other = "V00077L8"
+	s := newStore(t, testVolume, other)
+	a, list := testArchive(testVolume, 0, "a")
+	wantCode(t, s.Finish(ctx, other, a, bytes.NewReader(list)), errcode.MediaCatalogMismatch)
+	wantCode(t, s.Add(ctx, other, a, bytes.NewReader(list)), errcode.MediaCatalogMismatch)
+	foreign := a
+	foreign.VolumeUUID = "00000000-0000-4000-8000-000000000000"
+	wantCode(t, s.Finish(ctx, testVolume, foreign, bytes.NewReader(list)), errcode.MediaCatalogMismatch)
+	c := cartridge(other)
+	if err := s.Replace(ctx, c, []Archive{a}); err == nil {
+		t.Error("Replace took an archive of another cartridge")
+	}
+	for _, volume := range []string{testVolume, other} {
+		if got, err := s.Archives(volume); err != nil || len(got) != 0 {
+			t.Errorf("%s: %+v, %v; want none", volume, got, err)
+		}
+	}
+}
+
 func TestArchives(t *testing.T) {
 	s := newStore(t, testVolume)
 	var want []Archive

@@ -33,6 +33,11 @@ func sense(key scsi.SenseKey, asc scsi.ASC) error {
 	return fmt.Errorf("read: %w", &scsi.SenseError{CDB: []byte{scsi.OpRead6}, Sense: scsi.Sense{Key: key, ASC: asc}})
 }
 
+// marked is sense data with the bits of a filemark or of a block of another length beside a key that says worse.
+func marked(key scsi.SenseKey, asc scsi.ASC, filemark, ili bool) error {
+	return &scsi.SenseError{CDB: []byte{scsi.OpRead6}, Sense: scsi.Sense{Key: key, ASC: asc, Filemark: filemark, ILI: ili}}
+}
+
 func filemark() error {
 	return &scsi.SenseError{CDB: []byte{scsi.OpRead6}, Sense: scsi.Sense{Filemark: true, ASC: 0x0001}}
 }
@@ -101,6 +106,8 @@ func TestReadBySense(t *testing.T) {
 		"medium error":               {nil, sense(scsi.MediumError, 0x1100), label.Unreadable},
 		"unknown format":             {nil, sense(scsi.MediumError, 0x3001), label.Unreadable},
 		"medium error behind a mark": {[][]byte{nil}, sense(scsi.MediumError, 0x1100), label.Unreadable},
+		"medium error at a mark":     {nil, marked(scsi.MediumError, 0x1100, true, false), label.Unreadable},
+		"medium error, length":       {nil, marked(scsi.MediumError, 0x1100, false, true), label.Unreadable},
 		"no key":                     {nil, sense(scsi.DataProtect, 0x7401), label.Encrypted},
 		"wrong key":                  {nil, sense(scsi.DataProtect, 0x7403), label.Encrypted},
 		"key required, IBM":          {nil, sense(scsi.DataProtect, 0xEF10), label.Encrypted},
@@ -134,6 +141,9 @@ func TestReadFailsClosed(t *testing.T) {
 		"not ready":            sense(scsi.NotReady, 0x0401),
 		"medium changed":       sense(scsi.UnitAttention, 0x2800),
 		"hardware":             sense(scsi.HardwareError, 0x4400),
+		"hardware at a mark":   marked(scsi.HardwareError, 0x4400, true, false),
+		"aborted, length":      marked(scsi.AbortedCommand, 0x4B00, false, true),
+		"hardware, as no key":  sense(scsi.HardwareError, 0x7401),
 		"write protected":      sense(scsi.DataProtect, 0x2700),
 		"no sense":             sense(scsi.NoSense, 0),
 		"end of data, no key":  sense(scsi.NoSense, 0x0005),

@@ -281,3 +281,28 @@ func TestForeignIndexIsNotBelieved(t *testing.T) {
 		t.Errorf("without the old sidecars: %d objects, %v", tape.Objects(), tape.Damaged())
 	}
 }
+
+// An index that was saved while the tape was written, and knows of more than a power cut left in the file, goes
+// before anything is written: after a kill it would be believed about the new objects in the place of the old ones.
+func TestIndexOfMoreGoesBeforeWriting(t *testing.T) {
+	want := mixture()
+	for name, left := range map[string]func(int) int{"half": func(n int) int { return n / 2 }, "nothing": func(int) int { return 0 }} {
+		dir := filled(t, want)
+		path, index := filepath.Join(dir, dataName), filepath.Join(dir, indexName)
+		data, err := os.ReadFile(path)
+		x := loadIndex(index)
+		if err != nil || x == nil || x.chain.objects != int64(len(want)) {
+			t.Fatalf("%s: the test begins with the index %+v, %v", name, x, err)
+		}
+		x.sealed = 0 // nothing was promised to be on the disk
+		err = errors.Join(os.WriteFile(path, data[:left(len(data))], 0o600), os.WriteFile(index, x.encode(), 0o600), os.Remove(filepath.Join(dir, crcName)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tape := open(t, dir, false)
+		if x := loadIndex(index); tape.Objects() >= int64(len(want)) || x != nil && x.chain.objects > tape.Objects() {
+			t.Errorf("%s: the index is %+v; the tape has %d objects", name, x, tape.Objects())
+		}
+		closeTape(t, tape)
+	}
+}

@@ -196,3 +196,27 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 }
+
+// Disks of one group that differ in size are named, whichever comes first; the same within what zpool takes for equal.
+func TestCheckSizes(t *testing.T) {
+	for _, c := range []struct {
+		kind  string
+		sizes []int64
+		good  bool
+	}{
+		{"mirror", []int64{8 << 30, 4 << 30}, false},
+		{"mirror", []int64{4 << 30, 8 << 30}, false},
+		{"raidz1", []int64{8 << 30, 8 << 30, 4 << 30}, false},
+		{"mirror", []int64{8 << 30, 8<<30 - 16<<20}, true},
+		{"mirror", []int64{8 << 30, 8<<30 - 16<<20 - 1}, false},
+		{"stripe", []int64{8 << 30, 4 << 30}, true},
+	} {
+		g := Group{Class: Data, Kind: c.kind}
+		for _, size := range c.sizes {
+			g.Members = append(g.Members, Member{SizeBytes: size})
+		}
+		if err := (Layout{Groups: []Group{g}}).checkSizes(); (err == nil) != c.good {
+			t.Errorf("checkSizes of a %s of %v = %v; want good: %v", c.kind, c.sizes, err, c.good)
+		}
+	}
+}

@@ -34,18 +34,26 @@ func (p Place) Arg(s *pool.Status) string {
 }
 
 // Locate finds a device of the pool by what people call it: its name in the status, its path, its GUID, a name of
-// /dev/disk/by-id, or any other path to the same device.
+// /dev/disk/by-id, or any other path to the same device. It is refused when that means two: a device that is missing
+// was where another one is now, or a disk has two partitions in the pool.
 func Locate(h disk.Host, s *pool.Status, word string) (Place, error) {
 	places := allPlaces(s)
 	for _, fits := range []func(pool.Vdev) bool{
 		func(v pool.Vdev) bool { return word == v.GUID || word == v.Path || word == v.Name || word == v.Was },
 		func(v pool.Vdev) bool { return sameDevice(h, v, word) },
 	} {
-		for _, p := range places {
-			if word != "" && fits(p.Device) {
-				return p, nil
-			}
+		found := slices.DeleteFunc(slices.Clone(places), func(p Place) bool { return word == "" || !fits(p.Device) })
+		if len(found) == 0 {
+			continue
 		}
+		first := found[0].Device
+		other := func(p Place) bool { return p.Device.GUID != first.GUID || p.Device.Name != first.Name }
+		if i := slices.IndexFunc(found, other); i > 0 {
+			return Place{}, errcode.New(errcode.StorageRefused, word, "pool %s has two devices that this fits: %s (GUID %s) and %s (GUID %s)",
+				s.Name, first.Name, first.GUID, found[i].Device.Name, found[i].Device.GUID).
+				WithState("nothing was touched").WithHint("name it by its GUID")
+		}
+		return found[0], nil
 	}
 	var names []string
 	for _, p := range places {

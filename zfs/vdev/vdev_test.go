@@ -2,6 +2,7 @@ package vdev
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -386,5 +387,40 @@ func TestLocate(t *testing.T) {
 	twice := &pool.Status{Vdevs: []pool.Vdev{{Name: "sda", GUID: "1"}, {Name: "sda", GUID: "2"}}}
 	if p, _ := Locate(h, twice, "2"); p.Arg(twice) != "2" {
 		t.Errorf("a name that two devices have is given to zpool: %s", p.Arg(twice))
+	}
+}
+
+// What fits two devices of a pool is neither of them: to detach or offline the other one may lose the pool.
+func TestLocateOfTwo(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"sys/class/block/sdb/sdb1/partition", "sys/class/block/sdb/sdb2/partition", "sys/class/block/sdb1/partition",
+		"sys/class/block/sdb2/partition", "dev/sdb", "dev/sdb1", "dev/sdb2"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("1\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dev := dir + "/dev/"
+	h := disk.Host{Sys: dir + "/sys", Dev: dir + "/dev", Proc: dir + "/proc"}
+	missing := pool.Vdev{Name: "17", GUID: "17", State: "UNAVAIL", Was: dev + "sdb1"}
+	one, two := pool.Vdev{Name: "one", GUID: "21", Path: dev + "sdb1"}, pool.Vdev{Name: "two", GUID: "22", Path: dev + "sdb2"}
+	for _, c := range []struct {
+		name string
+		in   []pool.Vdev
+		word string
+		want string // the device; "": refused
+	}{
+		{"a missing device was there", []pool.Vdev{missing, one}, dev + "sdb1", ""},
+		{"the missing device by its GUID", []pool.Vdev{missing, one}, "17", "17"},
+		{"the missing device by its old path", []pool.Vdev{missing, two}, dev + "sdb1", "17"},
+		{"two with one name", []pool.Vdev{{Name: "sda", GUID: "1"}, {Name: "sda", GUID: "2"}}, "sda", ""},
+		{"a disk with two partitions in the pool", []pool.Vdev{one, two}, dev + "sdb", ""},
+		{"a disk with one", []pool.Vdev{two}, dev + "sdb", "two"},
+		{"a spare in use, shown twice", []pool.Vdev{{Name: "spare-0", GUID: "5", Children: []pool.Vdev{one}}, one}, "one", "one"},
+	} {
+		p, err := Locate(h, &pool.Status{Name: "tank", Vdevs: c.in}, c.word)
+		if c.want == "" && errcode.Of(err) != errcode.StorageRefused || c.want != "" && (err != nil || p.Device.Name != c.want) {
+			t.Errorf("%s: Locate(%s) = %q, %v; want %q", c.name, c.word, p.Device.Name, err, c.want)
+		}
 	}
 }
