@@ -183,7 +183,12 @@ func followEvents(t *testing.T, state, device string) {
 	if err != found {
 		t.Errorf("events --follow: %v", err)
 	}
-	eventually(t, "the resilver ends", func() bool { return statusOf(t, state, "calypso1").Level == "ok" })
+	// The pool is well for a moment before it begins to resilver, and a scrub asked for then would be that resilver.
+	eventually(t, "the resilver ends", func() bool {
+		s := statusOf(t, state, "calypso1")
+		scan := s.Pools[0].Scan
+		return s.Level == "ok" && scan != nil && scan.Kind == pool.Resilver && scan.State == pool.Finished
+	})
 }
 
 // monitorTells takes a device away and brings it back: the hook is told each once.
