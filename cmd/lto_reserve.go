@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -49,6 +50,19 @@ func (inv *invocation) openReservable(ctx context.Context, change bool) (*reserv
 		return nil, err
 	}
 	return &reservable{&d.Drive.Unit, d.closers, d.name, "drive", d.serial}, nil
+}
+
+// askReservable opens it and asks who has registered and who holds it.
+func (inv *invocation) askReservable(ctx context.Context, change bool) (*reservable, tape.Reservations, error) {
+	r, err := inv.openReservable(ctx, change)
+	if err != nil {
+		return nil, tape.Reservations{}, err
+	}
+	all, err := r.Reservations(ctx)
+	if err != nil {
+		return nil, all, errors.Join(err, r.Close())
+	}
+	return r, all, nil
 }
 
 func (inv *invocation) reservableChanger(ctx context.Context, name string, change bool) (*reservable, error) {
@@ -157,15 +171,11 @@ func ltoReserveListCommand() *command {
 }
 
 func runReserveList(ctx context.Context, inv *invocation) (err error) {
-	r, err := inv.openReservable(ctx, false)
+	r, all, err := inv.askReservable(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer closeInto(&err, r)
-	all, err := r.Reservations(ctx)
-	if err != nil {
-		return err
-	}
 	doc := newReserveListDoc(r, all)
 	return inv.emit(doc, func(p *page) { p.reservations(doc) })
 }
@@ -227,15 +237,11 @@ type reserveReleaseDoc struct {
 }
 
 func runReserveRelease(ctx context.Context, inv *invocation) (err error) {
-	r, err := inv.openReservable(ctx, true)
+	r, all, err := inv.askReservable(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer closeInto(&err, r)
-	all, err := r.Reservations(ctx)
-	if err != nil {
-		return err
-	}
 	doc := reserveReleaseDoc{Device: r.name}
 	dropped := leftKeys(all)
 	if !inv.dryRun {

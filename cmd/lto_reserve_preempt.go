@@ -40,15 +40,11 @@ func runReservePreempt(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	r, err := inv.openReservable(ctx, true)
+	r, all, err := inv.askReservable(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer closeInto(&err, r)
-	all, err := r.Reservations(ctx)
-	if err != nil {
-		return err
-	}
 	if victim != 0 {
 		all.Registrations = slices.DeleteFunc(all.Registrations, func(g scsi.Registration) bool { return g.Key != victim })
 		if len(all.Registrations) == 0 {
