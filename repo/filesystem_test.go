@@ -303,3 +303,20 @@ func TestDatasetWithoutQuota(t *testing.T) {
 		t.Errorf("seen = %+v; want it there", seen)
 	}
 }
+
+// LVM is asked once for all repositories.
+func TestListAsksOnce(t *testing.T) {
+	h := newHost(t)
+	h.made()
+	s, _ := h.answers("report findmnt")
+	second := fs01
+	second.SchemaVersion, second.Name, second.Complete, second.Kind = schema, "fs02", true, Volume
+	second.Format, second.MountPoint = "", ""
+	if err := s.save(second); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.List(ctx)
+	if err != nil || len(list) != 2 || list[0].State != OK || list[1].State != Missing {
+		t.Errorf("List = %+v, %v; want fs01 ok, fs02 missing", list, err)
+	}
+}

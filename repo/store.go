@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"calypso/sys/errcode"
@@ -27,6 +28,8 @@ type Store struct {
 	Tools    run.Runner
 	Units    string // where systemd looks for units: "/etc/systemd/system"
 	Root     string // "" in production: where the mount points are made
+
+	report func() (lvm.Report, error) // what List has LVM tell once for all repositories; nil: each look asks
 }
 
 // backend is ZFS or LVM as repositories need them. All but look change something.
@@ -97,6 +100,7 @@ func (s Store) List(ctx context.Context) ([]Status, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	s.report = sync.OnceValues(func() (lvm.Report, error) { return s.Volumes.Report(ctx) })
 	var list []Status
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".yaml")
