@@ -120,7 +120,7 @@ func TestKeyOwner(t *testing.T) {
 	}
 	child := exec.Command("sleep", "1000")
 	if err := child.Start(); err != nil {
-		t.Skipf("no sleep: %v", err)
+		t.Fatalf("no sleep: %v", err)
 	}
 	defer func() { _, _ = child.Process.Kill(), child.Wait() }()
 	if o := OwnerOf(OwnKey()&^0xFFFFFF | uint64(child.Process.Pid)); !o.Left() {
