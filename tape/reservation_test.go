@@ -1,6 +1,8 @@
 package tape
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -98,6 +100,7 @@ func TestDisclaimOfWhatLinuxTookAway(t *testing.T) {
 
 func TestKeyOwner(t *testing.T) {
 	if os.Getenv("KEY_OWNER_CHILD") != "" {
+		fmt.Println("up")
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		return
 	}
@@ -107,11 +110,12 @@ func TestKeyOwner(t *testing.T) {
 	}
 	fellow := exec.Command(os.Args[0], "-test.run=^TestKeyOwner$")
 	fellow.Env = append(os.Environ(), "KEY_OWNER_CHILD=1")
-	end, err := fellow.StdinPipe()
-	if err == nil {
-		err = fellow.Start()
+	end, err1 := fellow.StdinPipe()
+	says, err2 := fellow.StdoutPipe()
+	if err := errors.Join(err1, err2, fellow.Start()); err != nil {
+		t.Fatal(err)
 	}
-	if err != nil {
+	if _, err := io.ReadFull(says, make([]byte, len("up\n"))); err != nil { // before it runs it has no command line
 		t.Fatal(err)
 	}
 	defer func() { _, _ = end.Close(), fellow.Wait() }()

@@ -3,7 +3,6 @@ package proc
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -25,16 +24,12 @@ func TestOpeners(t *testing.T) {
 	if got := Openers("/proc", path); len(got) != 0 {
 		t.Errorf("%v; want nobody", got)
 	}
-	child := exec.Command("sleep", "1000")
-	child.Stdin = file
-	if err := child.Start(); err != nil {
-		t.Skipf("no sleep: %v", err)
-	}
+	child := running(t, file)
 	defer func() {
 		_ = child.Process.Kill()
 		_ = child.Wait()
 	}()
-	want := fmt.Sprintf("[pid %d (sleep 1000)]", child.Process.Pid)
+	want := fmt.Sprintf("[pid %d (cat -u -)]", child.Process.Pid)
 	for _, name := range []string{path, link} {
 		if got := fmt.Sprint(Openers("/proc", name)); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -90,12 +91,9 @@ func TestFellow(t *testing.T) {
 	if command, runs := Fellow(os.Getpid()); !runs || command == "" {
 		t.Errorf("this process: %q, %v", command, runs)
 	}
-	child := exec.Command("sleep", "1000")
-	if err := child.Start(); err != nil {
-		t.Skipf("no sleep: %v", err)
-	}
+	child := running(t)
 	pid := child.Process.Pid
-	if command, runs := Fellow(pid); runs || command != "sleep 1000" {
+	if command, runs := Fellow(pid); runs || command != "cat -u -" {
 		t.Errorf("another program: %q, %v", command, runs)
 	}
 	_, _ = child.Process.Kill(), child.Wait()
@@ -105,4 +103,24 @@ func TestFellow(t *testing.T) {
 	if got := program("/usr/bin/calypso (deleted)"); got != "calypso" {
 		t.Errorf("program: %q", got)
 	}
+}
+
+// running starts "cat -u -" with files from descriptor 3 on. Start comes back while the kernel still sets a program
+// up, with an empty command line: one that answers runs.
+func running(t *testing.T, files ...*os.File) *exec.Cmd {
+	t.Helper()
+	child := exec.Command("cat", "-u", "-")
+	child.ExtraFiles = files
+	in, err1 := child.StdinPipe()
+	out, err2 := child.StdoutPipe()
+	if err := errors.Join(err1, err2, child.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return child
 }
